@@ -1,1 +1,21 @@
-//! workflows
+//! The sagas: what happens to an order, in which order, and how it is undone.
+//!
+//! Workflow code is replayed from history, so that nothing here reads a clock, an environment
+//! variable, a random number or the order of a hash map (`clippy.toml` forbids them). What has
+//! to be done outside is declared in [`activities`] and done by the crate of that name.
+
+pub mod activities;
+pub mod checkout;
+pub mod operator;
+pub mod search;
+pub mod settle;
+
+pub use checkout::{
+    CancelAnswer, Checkout, CheckoutInput, CheckoutMemo, CheckoutStatus, Pay, PayAnswer,
+    PaymentEvent,
+};
+pub use operator::{Change, ChangeOutcome, ChangeRequest, Operator, StockLevel};
+pub use settle::{Settle, SettleInput};
+
+/// The task queue that every worker of ours polls.
+pub const TASK_QUEUE: &str = "checkout";

@@ -1,0 +1,180 @@
+//! Money: integer minor units of one ISO 4217 currency.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The most that the provider takes in one charge, in minor units
+/// (Stripe, "Create a `PaymentIntent`", parameter `amount`: eight digits).
+pub const LARGEST_CHARGE_MINOR: i64 = 99_999_999;
+
+/// An ISO 4217 currency code: three upper-case letters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+/// Why a text is not a [`Currency`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a currency is three upper-case letters, as in ISO 4217")]
+pub struct InvalidCurrency;
+
+impl Currency {
+    /// The code, upper case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+
+    /// The least that the provider charges in this currency, in minor units
+    /// (Stripe, "Supported currencies", "Minimum and maximum charge amounts").
+    /// A currency that the page does not list has the 50 of most.
+    #[must_use]
+    pub fn smallest_charge_minor(self) -> i64 {
+        match &self.0 {
+            b"GBP" => 30,
+            b"DKK" => 250,
+            b"NOK" | b"SEK" => 300,
+            b"AED" | b"MYR" | b"PLN" | b"RON" => 200,
+            b"BGN" => 100,
+            b"CZK" => 1_500,
+            b"HKD" => 400,
+            b"HUF" => 17_500,
+            b"MXN" | b"THB" => 1_000,
+            _ => 50,
+        }
+    }
+}
+
+impl FromStr for Currency {
+    type Err = InvalidCurrency;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.as_bytes() {
+            &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
+            _ => Err(InvalidCurrency),
+        }
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = InvalidCurrency;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An amount in minor units (cents, where the currency has them) of one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// `amount` minor units of `currency`.
+    #[must_use]
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+
+    /// Nothing, in `currency`.
+    #[must_use]
+    pub const fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// This amount `quantity` times; `None` when it does not fit.
+    #[must_use]
+    pub fn times(self, quantity: u32) -> Option<Self> {
+        let amount = self.amount.checked_mul(i64::from(quantity))?;
+        Some(Self::new(amount, self.currency))
+    }
+
+    /// The sum; `None` for two currencies or when it does not fit.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let amount = self.amount.checked_add(other.amount)?;
+        (self.currency == other.currency).then_some(Self::new(amount, self.currency))
+    }
+
+    /// Whether the provider takes this amount in one charge.
+    #[must_use]
+    pub fn is_chargeable(self) -> bool {
+        (self.currency.smallest_charge_minor()..=LARGEST_CHARGE_MINOR).contains(&self.amount)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.amount / 100, self.amount % 100);
+        match self.currency.as_str() {
+            "JPY" | "KRW" | "VND" | "CLP" | "ISK" => write!(f, "{} {}", self.amount, self.currency),
+            _ => write!(f, "{whole}.{:02} {}", part.abs(), self.currency),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn eur(amount: i64) -> Money {
+        Money::new(amount, "EUR".parse().unwrap())
+    }
+
+    #[test]
+    fn the_provider_takes_its_minimum_to_eight_digits() {
+        assert!(!eur(49).is_chargeable());
+        assert!(eur(50).is_chargeable());
+        assert!(eur(99_999_999).is_chargeable());
+        assert!(!eur(100_000_000).is_chargeable());
+    }
+
+    #[test]
+    fn two_currencies_do_not_add_up() {
+        let usd = Money::new(1, "USD".parse().unwrap());
+        assert_eq!(eur(1).plus(usd), None);
+    }
+
+    #[test]
+    fn a_currency_is_three_upper_case_letters() {
+        for bad in ["", "eur", "EURO", "E1R", "€"] {
+            assert!(bad.parse::<Currency>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arithmetic_never_wraps(amount: i64, quantity: u32, other: i64) {
+            let exact = i128::from(amount) * i128::from(quantity);
+            prop_assert_eq!(eur(amount).times(quantity).map(|m| i128::from(m.amount)),
+                i64::try_from(exact).ok().map(i128::from));
+            let exact = i128::from(amount) + i128::from(other);
+            prop_assert_eq!(eur(amount).plus(eur(other)).map(|m| i128::from(m.amount)),
+                i64::try_from(exact).ok().map(i128::from));
+        }
+    }
+}

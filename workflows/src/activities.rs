@@ -1,0 +1,206 @@
+//! What the sagas need done. Declared here, with the shapes that travel; done in the crate
+//! `activities`. Every one of them may run twice, late, or on two workers at once.
+
+use domain::{AttemptId, CartLines, EndReason, Fingerprint, Money, OrderId, OrderState, Refusal, SecretHash};
+use serde::{Deserialize, Serialize};
+use temporalio_common::ActivityError;
+use temporalio_macros::activity_definitions;
+use time::OffsetDateTime;
+
+use crate::{ChangeOutcome, ChangeRequest};
+
+/// Asks for stock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reserve {
+    /// For which order.
+    pub order_id: OrderId,
+    /// What to hold.
+    pub lines: CartLines,
+    /// The total that the shopper saw, if it said so.
+    pub expected_total: Option<Money>,
+    /// How long to hold it, in milliseconds.
+    pub hold_ttl_ms: u64,
+    /// Of the order's secret.
+    pub secret_hash: SecretHash,
+    /// Of the request's body.
+    pub fingerprint: Fingerprint,
+    /// Whose open holds this one counts among, if they are counted.
+    pub client_key: Option<String>,
+}
+
+/// What came of asking for stock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Reservation {
+    /// All of it is held.
+    Held {
+        /// Until when.
+        #[serde(with = "time::serde::rfc3339")]
+        expires_at: OffsetDateTime,
+        /// At which price.
+        total: Money,
+    },
+    /// None of it is held.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The order belongs to an earlier run, which Temporal has forgotten and we have not.
+    TakenByAnotherRun,
+}
+
+/// One try to pay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Authorize {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Which try.
+    pub attempt_id: AttemptId,
+    /// The how-manieth, from 1.
+    pub number: u32,
+    /// The provider's id of what to charge.
+    pub payment_method: String,
+}
+
+/// Where a payment stands, as the provider says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "payment", rename_all = "snake_case")]
+pub enum Payment {
+    /// Nothing is under way.
+    None,
+    /// The money is set aside.
+    Authorized,
+    /// The card was declined; another attempt may be made.
+    Declined {
+        /// The provider's code.
+        code: String,
+    },
+    /// The shopper has to do something at the provider.
+    RequiresAction,
+    /// The provider is still at it.
+    Processing,
+    /// The provider has called the payment off: nothing can be paid on it any more.
+    Canceled,
+    /// The order is past paying; nothing was sent to the provider.
+    OrderHasMovedOn,
+}
+
+/// Whether held units became the buyer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Commit {
+    /// They are, by this call or an earlier one.
+    Committed,
+    /// There was no hold any more.
+    HoldGone,
+}
+
+/// What came of capturing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// The money has moved.
+    Captured,
+    /// It never will: the authorization is gone.
+    RefusedForGood,
+}
+
+/// Asks that a payment be brought to rest because its order ends.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClosePayment {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Why it ends.
+    pub reason: EndReason,
+}
+
+/// How a payment came to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedPayment {
+    /// No money can move any more.
+    AtRest,
+    /// It was paid before the hold ended: the order goes forward.
+    PaidInTime,
+}
+
+/// Asks that held units go back on the shelf.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Release {
+    /// Which order.
+    pub order_id: OrderId,
+    /// The state that the order ends in.
+    pub end_state: OrderState,
+}
+
+/// The activities of the sagas. Those marked local touch only our own database.
+pub struct SagaActivities;
+
+#[activity_definitions]
+impl SagaActivities {
+    /// Local. Holds all lines of an order, or none; writes the order.
+    #[activity(name = "reserve")]
+    pub fn reserve(input: Reserve) -> Result<Reservation, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Has the provider set the money aside.
+    #[activity(name = "authorize")]
+    pub fn authorize(input: Authorize) -> Result<Payment, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Asks the provider where the order's payment stands.
+    #[activity(name = "inspect_payment")]
+    pub fn inspect_payment(order_id: OrderId) -> Result<Payment, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Makes the held units the buyer's.
+    #[activity(name = "commit")]
+    pub fn commit(order_id: OrderId) -> Result<Commit, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Has the provider move the money.
+    #[activity(name = "capture")]
+    pub fn capture(order_id: OrderId) -> Result<Capture, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Undo of `authorize`: no attempt may begin any more, and the intent comes to rest.
+    #[activity(name = "close_payment")]
+    pub fn close_payment(input: ClosePayment) -> Result<ClosedPayment, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Undo of `reserve`: the units go back, the order ends.
+    #[activity(name = "release")]
+    pub fn release(input: Release) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Undo of `commit`: sold units go back, the order ends as `payment_failed`.
+    #[activity(name = "return_units")]
+    pub fn return_units(order_id: OrderId) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. The provider's id of the order's payment, if it has one.
+    #[activity(name = "payment_intent_of")]
+    pub fn payment_intent_of(order_id: OrderId) -> Result<Option<String>, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Cancels or refunds an intent whose order has ended without it.
+    #[activity(name = "settle_intent")]
+    pub fn settle_intent(payment_intent: String) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Makes an operator's change, with its audit row.
+    #[activity(name = "apply_change")]
+    pub fn apply_change(request: ChangeRequest) -> Result<ChangeOutcome, ActivityError> {
+        unimplemented!()
+    }
+}

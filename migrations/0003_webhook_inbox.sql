@@ -26,3 +26,14 @@ create table webhook_deliveries (
 );
 create index webhook_deliveries_due on webhook_deliveries (next_attempt_at)
     where outcome is null;
+
+-- Every event stored is due at once; the API, which appends the event, need not know of it.
+create function webhook_is_due() returns trigger
+language plpgsql security definer set search_path from current as $$
+begin
+    insert into webhook_deliveries (event_id) values (new.event_id);
+    return null;
+end
+$$;
+create trigger webhook_is_due after insert on webhook_inbox
+    for each row execute function webhook_is_due();

@@ -11,6 +11,7 @@ pub mod money;
 pub mod order;
 pub mod payment;
 pub mod secret;
+pub mod webhook;
 
 pub use allocation::{Refusal, ShortLine, StockLine, allocate};
 pub use cart::{CartLine, CartLines, Fingerprint, Quantity};

@@ -1,1 +1,60 @@
-fn main() {}
+//! The worker's binary: `worker run`, `worker setup`.
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use startup::SharedSettings;
+use worker::{Settings, SetupSettings};
+
+/// Runs Holdfast's workflows and activities.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs workflows and activities until it is told to stop.
+    Run {
+        #[command(flatten)]
+        shared: SharedSettings,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Migrates the database, makes its roles, registers search attributes; safe to repeat.
+    Setup {
+        #[command(flatten)]
+        shared: SharedSettings,
+        #[command(flatten)]
+        settings: SetupSettings,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    startup::use_ring_for_tls();
+    match Cli::parse().command {
+        Command::Run { shared, settings } => run(shared, settings).await,
+        Command::Setup { shared, settings } => {
+            startup::logging::start(&shared.logging)?;
+            worker::setup(&shared, &settings).await
+        }
+    }
+}
+
+async fn run(shared: SharedSettings, settings: Settings) -> anyhow::Result<()> {
+    startup::logging::start(&shared.logging)?;
+    let stop = startup::shutdown::on_signal()?;
+    let client = shared.temporal.connect("worker", Duration::from_secs(60)).await?;
+    let prepared = worker::prepare(&shared, &settings, client, None).await?;
+    announce();
+    prepared.run(stop).await
+}
+
+/// Tells whoever started this process that it is up.
+#[expect(clippy::print_stdout, reason = "stdout is for the parent process, logs go to stderr")]
+fn announce() {
+    println!("listening worker");
+}

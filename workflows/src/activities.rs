@@ -204,3 +204,8 @@ impl SagaActivities {
         unimplemented!()
     }
 }
+
+/// The declarations as types, for the crate that binds each to what does it.
+pub mod declared {
+    pub use super::saga_activities::*;
+}

@@ -1,0 +1,134 @@
+//! The webhook inbox: events that were stored and have no outcome yet.
+
+use domain::{OrderId, OrderState, PaymentState};
+use sqlx::PgPool;
+
+use crate::database::DatabaseError;
+
+/// A stored event that is due.
+#[derive(Clone, Debug)]
+pub struct DueEvent {
+    /// The provider's id of it.
+    pub event_id: String,
+    /// What kind it is.
+    pub event_type: String,
+    /// The payment it is about, if it says so.
+    pub payment_intent: Option<String>,
+    /// How often it was taken up, this time included.
+    pub attempts: i32,
+    /// The order that the payment is of, and where it stands.
+    pub order: Option<(OrderId, OrderState, PaymentState)>,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The order's workflow was told.
+    Delivered,
+    /// The order knew already.
+    Known,
+    /// It came after the order's end; the payment is being settled.
+    Late,
+    /// It means nothing to an order.
+    Ignored,
+    /// It is about a payment that is not ours.
+    Foreign,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Known => "known",
+            Self::Late => "late",
+            Self::Ignored => "ignored",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// Takes up to `limit` events that are due. Each is due again later, with growing pauses of half
+/// a second to five minutes, until it has an outcome: a worker that dies with it loses nothing.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn take_due(pool: &PgPool, limit: i64) -> Result<Vec<DueEvent>, DatabaseError> {
+    let rows = sqlx::query!(
+        r#"
+        with due as (
+            select event_id from webhook_deliveries
+            where outcome is null and next_attempt_at <= clock_timestamp()
+            order by next_attempt_at
+            limit $1
+            for update skip locked
+        ), taken as (
+            update webhook_deliveries
+            set attempts = attempts + 1, updated_at = clock_timestamp(),
+                next_attempt_at = clock_timestamp()
+                    + least(interval '5 minutes', interval '500 milliseconds' * 2 ^ least(attempts, 12))
+            from due
+            where webhook_deliveries.event_id = due.event_id
+            returning webhook_deliveries.event_id, attempts
+        )
+        select event_id as "event_id!", event_type as "event_type!", attempts as "attempts!",
+            webhook_inbox.payment_intent, orders.order_id as "order_id?", orders.state as "state?",
+            orders.payment_state as "payment_state?"
+        from taken
+        join webhook_inbox using (event_id)
+        left join orders on orders.payment_intent = webhook_inbox.payment_intent
+        "#,
+        limit,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| DueEvent {
+            event_id: row.event_id,
+            event_type: row.event_type,
+            payment_intent: row.payment_intent,
+            attempts: row.attempts,
+            order: row
+                .order_id
+                .zip(row.state.and_then(|state| state.parse().ok()))
+                .zip(row.payment_state.and_then(|state| state.parse().ok()))
+                .map(|((id, state), payment)| (OrderId(id), state, payment)),
+        })
+        .collect())
+}
+
+/// Records what became of an event.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn record_outcome(
+    pool: &PgPool,
+    event_id: &str,
+    outcome: Outcome,
+) -> Result<(), DatabaseError> {
+    sqlx::query!(
+        "update webhook_deliveries set outcome = $2, updated_at = clock_timestamp()
+         where event_id = $1 and outcome is null",
+        event_id,
+        outcome.as_str(),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Leaves an event for another try, and says why.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn record_failure(pool: &PgPool, event_id: &str, why: &str) -> Result<(), DatabaseError> {
+    sqlx::query!(
+        "update webhook_deliveries set detail = $2, updated_at = clock_timestamp()
+         where event_id = $1 and outcome is null",
+        event_id,
+        why,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}

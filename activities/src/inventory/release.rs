@@ -1,0 +1,121 @@
+//! Putting units back on the shelf: held ones, and sold ones whose payment failed.
+
+use domain::OrderId;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+use workflows::activities::Release;
+
+use super::{Moved, lock_stock_of, uuids};
+use crate::{Changes, database::DatabaseError};
+
+/// Puts the units held for each of `releases` back and ends the order. An order whose units are
+/// not held any more is left as it is.
+///
+/// # Errors
+/// When Postgres can't be asked; then nothing has changed.
+pub async fn release(
+    connection: &mut PgConnection,
+    releases: &[Release],
+) -> Result<Changes, DatabaseError> {
+    let ids = uuids(releases.iter().map(|release| release.order_id));
+    let ends: Vec<_> = releases.iter().map(|release| release.end_state.to_string()).collect();
+    lock_stock_of(connection, &ids).await?;
+    let moved = sqlx::query_as!(
+        Moved,
+        r#"
+        with asked as (
+            select * from unnest($1::uuid[], $2::text[]) as asked (order_id, end_state)
+        ), claimed as (
+            update holds set state = 'released'
+            from asked
+            where holds.order_id = asked.order_id and state = 'open'
+            returning holds.order_id, asked.end_state
+        ), level as (
+            update stock
+            set held = held - moved.units, version = version + 1
+            from (
+                select sku, sum(quantity)::bigint as units
+                from order_lines join claimed using (order_id)
+                group by sku
+            ) as moved
+            where stock.sku = moved.sku
+            returning stock.sku, on_hand, held, sold, version
+        ), ended as (
+            update orders
+            set state = claimed.end_state, next_action_url = null,
+                version = version + 1, updated_at = clock_timestamp()
+            from claimed
+            where orders.order_id = claimed.order_id
+            returning orders.*
+        ), event as (
+            insert into order_events (order_id, version, kind, snapshot)
+            select order_id, version, state, order_snapshot(row(ended.*)::orders)
+            from ended
+        )
+        select
+            (select jsonb_agg(order_id) from ended) as "orders: Json<Vec<Uuid>>",
+            (select jsonb_agg(to_jsonb(level)) from level)
+                as "levels: Json<Vec<workflows::StockLevel>>"
+        "#,
+        &ids,
+        &ends,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(moved.changes())
+}
+
+/// Puts the units sold to each of `orders` back, because their money can't be had, and ends the
+/// order as `payment_failed`. An order whose units are back already is left as it is.
+///
+/// # Errors
+/// When Postgres can't be asked; then nothing has changed.
+pub async fn return_units(
+    connection: &mut PgConnection,
+    orders: &[OrderId],
+) -> Result<Changes, DatabaseError> {
+    let ids = uuids(orders.iter().copied());
+    lock_stock_of(connection, &ids).await?;
+    let moved = sqlx::query_as!(
+        Moved,
+        r#"
+        with claimed as (
+            update holds set state = 'released'
+            where order_id = any($1) and state = 'committed'
+              and exists (
+                  select from orders
+                  where orders.order_id = holds.order_id and orders.state = 'confirmed')
+            returning order_id
+        ), level as (
+            update stock
+            set sold = sold - moved.units, version = version + 1
+            from (
+                select sku, sum(quantity)::bigint as units
+                from order_lines join claimed using (order_id)
+                group by sku
+            ) as moved
+            where stock.sku = moved.sku
+            returning stock.sku, on_hand, held, sold, version
+        ), ended as (
+            update orders
+            set state = 'payment_failed', payment_state = 'cancelled',
+                version = version + 1, updated_at = clock_timestamp()
+            from claimed
+            where orders.order_id = claimed.order_id
+            returning orders.*
+        ), event as (
+            insert into order_events (order_id, version, kind, snapshot)
+            select order_id, version, state, order_snapshot(row(ended.*)::orders)
+            from ended
+        )
+        select
+            (select jsonb_agg(order_id) from ended) as "orders: Json<Vec<Uuid>>",
+            (select jsonb_agg(to_jsonb(level)) from level)
+                as "levels: Json<Vec<workflows::StockLevel>>"
+        "#,
+        &ids,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(moved.changes())
+}

@@ -1,0 +1,264 @@
+//! What a payment does to its order's row. Each is one statement that says from which states it
+//! may move the order: a call that comes late, twice, or from a worker that was thought dead
+//! finds the order moved on, and changes nothing.
+
+use domain::{AttemptId, Money, OrderId, OrderState};
+use sqlx::PgPool;
+use workflows::activities::Payment;
+
+use crate::database::DatabaseError;
+
+/// What an attempt finds.
+#[derive(Debug)]
+pub enum Begun {
+    /// Go on: charge this much, on this intent if there is one already.
+    Go { total: Money, payment_intent: Option<String> },
+    /// An earlier run of this very attempt was answered.
+    AlreadyDecided(Payment),
+    /// The order takes no payment any more.
+    OrderHasMovedOn,
+}
+
+/// Begins attempt `number`: from here until it is decided the order is `paying`.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn begin_attempt(
+    pool: &PgPool,
+    order: OrderId,
+    attempt: AttemptId,
+    number: u32,
+    payment_method: &str,
+) -> Result<(Begun, bool), DatabaseError> {
+    let number = i32::try_from(number).unwrap_or(i32::MAX);
+    let begun = sqlx::query!(
+        "with begun as (
+            update orders
+            set state = 'paying', payment_state = 'processing', payment_attempts = $2,
+                decline_code = null, next_action_url = null,
+                version = version + 1, updated_at = clock_timestamp()
+            where order_id = $1 and state = 'awaiting_payment' and payment_attempts < $2
+            returning *
+        ), attempt as (
+            insert into payment_attempts (order_id, attempt_id, number, payment_method)
+            select order_id, $3, $2, $4 from begun
+        ), event as (
+            insert into order_events (order_id, version, kind, snapshot)
+            select order_id, version, 'attempt_begun', order_snapshot(row(begun.*)::orders)
+            from begun
+        )
+        select total_minor, currency, payment_intent from begun",
+        order.0,
+        number,
+        attempt.0,
+        payment_method,
+    )
+    .fetch_optional(pool)
+    .await?;
+    match begun {
+        Some(row) => {
+            let total = total(row.total_minor, row.currency.as_deref())?;
+            Ok((Begun::Go { total, payment_intent: row.payment_intent }, true))
+        }
+        None => Ok((resume_attempt(pool, order, attempt).await?, false)),
+    }
+}
+
+/// What an attempt finds that was begun before, by a worker whose answer was lost.
+async fn resume_attempt(
+    pool: &PgPool,
+    order: OrderId,
+    attempt: AttemptId,
+) -> Result<Begun, DatabaseError> {
+    let row = sqlx::query!(
+        "select state, payment_state, total_minor, currency, payment_intent, attempt.outcome,
+            attempt.decline_code
+         from orders
+         join payment_attempts as attempt using (order_id)
+         where order_id = $1 and attempt_id = $2 and attempt.number = payment_attempts",
+        order.0,
+        attempt.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else { return Ok(Begun::OrderHasMovedOn) };
+    match (row.outcome.as_deref(), row.state.as_str()) {
+        (Some("declined"), _) => {
+            let code = row.decline_code.unwrap_or_default();
+            Ok(Begun::AlreadyDecided(Payment::Declined { code }))
+        }
+        (_, "paying") if row.payment_state == "requires_action" => {
+            Ok(Begun::AlreadyDecided(Payment::RequiresAction))
+        }
+        (_, "paying") => {
+            let total = total(row.total_minor, row.currency.as_deref())?;
+            Ok(Begun::Go { total, payment_intent: row.payment_intent })
+        }
+        _ => Ok(Begun::OrderHasMovedOn),
+    }
+}
+
+/// Keeps the id of the order's one intent, before anything is charged on it. False when the
+/// order takes no payment any more: then nothing may be charged.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn keep_intent(
+    pool: &PgPool,
+    order: OrderId,
+    payment_intent: &str,
+) -> Result<bool, DatabaseError> {
+    let kept = sqlx::query!(
+        "update orders set payment_intent = $2
+         where order_id = $1 and state = 'paying'
+           and (payment_intent is null or payment_intent = $2)",
+        order.0,
+        payment_intent,
+    )
+    .execute(pool)
+    .await?;
+    Ok(kept.rows_affected() == 1)
+}
+
+/// Records what the provider said of the attempt under way. Money that is set aside is recorded
+/// by the commit. Answers whether the order changed.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn record_payment(
+    pool: &PgPool,
+    order: OrderId,
+    payment: &Payment,
+    next_action_url: Option<&str>,
+) -> Result<bool, DatabaseError> {
+    let (state, payment_state, code) = match payment {
+        Payment::Declined { code } => ("awaiting_payment", "declined", Some(code.as_str())),
+        Payment::RequiresAction => ("paying", "requires_action", None),
+        Payment::Processing => ("paying", "processing", None),
+        Payment::None | Payment::Authorized | Payment::Canceled | Payment::OrderHasMovedOn => {
+            return Ok(false);
+        }
+    };
+    let changed = sqlx::query!(
+        "with told as (
+            update orders
+            set state = $2, payment_state = $3, decline_code = $4, next_action_url = $5,
+                version = version + 1, updated_at = clock_timestamp()
+            where order_id = $1 and state = 'paying'
+              and (payment_state, next_action_url) is distinct from ($3, $5)
+            returning *
+        ), attempt as (
+            update payment_attempts
+            set outcome = $3, decline_code = $4, ended_at = clock_timestamp()
+            from told
+            where payment_attempts.order_id = told.order_id
+              and number = told.payment_attempts and $3 = 'declined'
+        )
+        insert into order_events (order_id, version, kind, snapshot)
+        select order_id, version, $3, order_snapshot(row(told.*)::orders) from told",
+        order.0,
+        state,
+        payment_state,
+        code,
+        next_action_url,
+    )
+    .execute(pool)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Where an order and its payment stand.
+#[derive(Debug)]
+pub struct PaymentRow {
+    /// The order's state.
+    pub state: OrderState,
+    /// What it costs.
+    pub total: Money,
+    /// Its intent, if it has one.
+    pub payment_intent: Option<String>,
+}
+
+/// Reads where an order and its payment stand.
+///
+/// # Errors
+/// When Postgres can't be asked, or the order was never held.
+pub async fn payment_of(pool: &PgPool, order: OrderId) -> Result<PaymentRow, DatabaseError> {
+    let row = sqlx::query!(
+        "select state, total_minor, currency, payment_intent from orders where order_id = $1",
+        order.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(PaymentRow {
+        state: row.state.parse().map_err(|_| DatabaseError::Stored(row.state))?,
+        total: total(row.total_minor, row.currency.as_deref())?,
+        payment_intent: row.payment_intent,
+    })
+}
+
+/// Lets no further attempt begin, and no further intent be kept. Answers whether the order
+/// changed.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn begin_closing(pool: &PgPool, order: OrderId) -> Result<bool, DatabaseError> {
+    let changed = sqlx::query!(
+        "with closed as (
+            update orders
+            set state = 'closing', next_action_url = null,
+                version = version + 1, updated_at = clock_timestamp()
+            where order_id = $1 and state in ('awaiting_payment', 'paying')
+            returning *
+        )
+        insert into order_events (order_id, version, kind, snapshot)
+        select order_id, version, 'closing', order_snapshot(row(closed.*)::orders) from closed",
+        order.0,
+    )
+    .execute(pool)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Records that the provider has called the order's payment off: no money can move on it. The
+/// order's next change shows it.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn record_payment_cancelled(pool: &PgPool, order: OrderId) -> Result<(), DatabaseError> {
+    sqlx::query!(
+        "update orders set payment_state = 'cancelled'
+         where order_id = $1 and state in ('closing', 'expired', 'cancelled', 'payment_failed')",
+        order.0,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Records that the money has moved. Answers whether the order changed.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn record_captured(pool: &PgPool, order: OrderId) -> Result<bool, DatabaseError> {
+    let changed = sqlx::query!(
+        "with paid as (
+            update orders
+            set state = 'paid', payment_state = 'captured', captured_minor = total_minor,
+                version = version + 1, updated_at = clock_timestamp()
+            where order_id = $1 and state = 'confirmed'
+            returning *
+        )
+        insert into order_events (order_id, version, kind, snapshot)
+        select order_id, version, 'paid', order_snapshot(row(paid.*)::orders) from paid",
+        order.0,
+    )
+    .execute(pool)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+fn total(minor: Option<i64>, currency: Option<&str>) -> Result<Money, DatabaseError> {
+    let currency = currency.and_then(|code| code.parse().ok());
+    let money = minor.zip(currency).map(|(minor, currency)| Money::new(minor, currency));
+    money.ok_or_else(|| DatabaseError::Stored("an order without a total".into()))
+}

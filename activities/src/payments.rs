@@ -1,0 +1,366 @@
+//! What an order does at the payment provider, and how it survives an answer that is lost.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use domain::{Closing, IntentStatus, Money, OrderId, OrderState, payment};
+use workflows::activities::{Authorize, Capture, ClosePayment, ClosedPayment, Payment};
+
+use crate::{
+    ChangeSink, Changes, Database, Provider,
+    database::DatabaseError,
+    orders::{self, Begun},
+    provider::{Answer, Intent, ProviderError},
+};
+
+/// How many further keys one run of an activity tries when the provider fails under each.
+const KEYS_A_RUN: u32 = 5;
+
+/// Payments of orders: our rows and the provider's intents, kept in step.
+#[derive(Clone)]
+pub struct Payments {
+    pub database: Database,
+    pub provider: Provider,
+    pub changes: ChangeSink,
+}
+
+/// Why a payment is not decided yet. All of it is worth another try.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentError {
+    /// Our own database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The provider, or the way to it.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The provider has not decided.
+    #[error("not decided yet: {0}")]
+    NotDecided(String),
+}
+
+impl PaymentError {
+    /// How long the provider asks to be left alone, if it does.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(ProviderError::Busy { retry_after, .. }) => *retry_after,
+            Self::NotDecided(_) => Some(Duration::from_secs(2)),
+            Self::Provider(_) | Self::Database(_) => None,
+        }
+    }
+}
+
+/// Counts the keys under which the provider has failed. Kept in the activity's heartbeat, so that
+/// a later run does not begin with keys that fail for ever.
+#[derive(Debug, Default)]
+pub struct Tries {
+    failed: AtomicU32,
+    at_start: u32,
+}
+
+impl Tries {
+    /// Goes on after `failed` keys.
+    #[must_use]
+    pub const fn after(failed: u32) -> Self {
+        Self { failed: AtomicU32::new(failed), at_start: failed }
+    }
+
+    /// The number of the try to make.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Goes on to the next key, unless this run has tried enough.
+    fn next(&self, failure: ProviderError) -> Result<(), PaymentError> {
+        let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+        if failed - self.at_start >= KEYS_A_RUN { Err(failure.into()) } else { Ok(()) }
+    }
+}
+
+impl Payments {
+    /// Has the money set aside. Safe to repeat: every request carries a key made from order and
+    /// attempt, and an order has one intent, on which at most one confirmation succeeds.
+    ///
+    /// # Errors
+    /// When it is not known whether it was.
+    pub async fn authorize(&self, ask: &Authorize, tries: &Tries) -> Result<Payment, PaymentError> {
+        let pool = self.database.pool();
+        let (begun, changed) = orders::begin_attempt(
+            pool, ask.order_id, ask.attempt_id, ask.number, &ask.payment_method,
+        )
+        .await?;
+        self.tell(ask.order_id, changed);
+        let (total, known_intent) = match begun {
+            Begun::Go { total, payment_intent } => (total, payment_intent),
+            Begun::AlreadyDecided(payment) => return Ok(payment),
+            Begun::OrderHasMovedOn => return Ok(Payment::OrderHasMovedOn),
+        };
+        let intent = match known_intent {
+            Some(intent) => intent,
+            None => match self.create(ask.order_id, total, tries).await? {
+                Some(intent) => intent,
+                None => return Ok(Payment::OrderHasMovedOn),
+            },
+        };
+        self.confirm(ask, &intent, total, tries).await
+    }
+
+    /// Creates the order's intent and keeps its id, before anything is charged on it. None when
+    /// the order takes no payment any more.
+    async fn create(
+        &self,
+        order: OrderId,
+        total: Money,
+        tries: &Tries,
+    ) -> Result<Option<String>, PaymentError> {
+        let intent = loop {
+            match self.provider.create(order, total, tries.number()).await {
+                Ok(Answer::Intent(intent)) => break ours(intent, order, total)?,
+                Ok(other) => return Err(nonsense(&other)),
+                Err(failure @ ProviderError::Failed(_)) => tries.next(failure)?,
+                Err(unknown) => return Err(unknown.into()),
+            }
+        };
+        if orders::keep_intent(self.database.pool(), order, &intent.id).await? {
+            return Ok(Some(intent.id));
+        }
+        // Nothing was charged on it and nothing will be; calling it off is a courtesy.
+        if let Err(error) = self.provider.cancel(&intent.id).await {
+            tracing::warn!(%order, intent = intent.id, %error, "an unused intent stays open");
+        }
+        Ok(None)
+    }
+
+    async fn confirm(
+        &self,
+        ask: &Authorize,
+        intent: &str,
+        total: Money,
+        tries: &Tries,
+    ) -> Result<Payment, PaymentError> {
+        let order = ask.order_id;
+        loop {
+            let confirmed = self
+                .provider
+                .confirm(intent, order, ask.attempt_id, &ask.payment_method, tries.number())
+                .await;
+            match confirmed {
+                Ok(Answer::Intent(intent)) => {
+                    return self.observed(order, &ours(intent, order, total)?).await;
+                }
+                Ok(Answer::Declined(code)) => return self.declined(order, code).await,
+                Ok(Answer::Refused { code, message }) => {
+                    let now = self.look(intent, order, total).await?;
+                    if !has_not_moved(now.status) {
+                        return self.observed(order, &now).await;
+                    }
+                    tracing::info!(%order, code, message, "the attempt can't be made");
+                    return self.declined(order, code).await;
+                }
+                Err(failure @ ProviderError::Failed(_)) => {
+                    let now = self.look(intent, order, total).await?;
+                    if !has_not_moved(now.status) {
+                        return self.observed(order, &now).await;
+                    }
+                    tries.next(failure)?;
+                }
+                Err(unknown) => return Err(unknown.into()),
+            }
+        }
+    }
+
+    /// Asks the provider where the order's payment stands, and records it.
+    ///
+    /// # Errors
+    /// When the provider does not say.
+    pub async fn inspect(&self, order: OrderId) -> Result<Payment, PaymentError> {
+        let row = orders::payment_of(self.database.pool(), order).await?;
+        let Some(intent) = row.payment_intent else { return Ok(Payment::None) };
+        let intent = self.look(&intent, order, row.total).await?;
+        self.observed(order, &intent).await
+    }
+
+    /// Has the money moved.
+    ///
+    /// # Errors
+    /// When it is not known whether it has.
+    pub async fn capture(&self, order: OrderId, tries: &Tries) -> Result<Capture, PaymentError> {
+        let row = orders::payment_of(self.database.pool(), order).await?;
+        if row.state != OrderState::Confirmed {
+            let captured = row.state.is_bought();
+            return Ok(if captured { Capture::Captured } else { Capture::RefusedForGood });
+        }
+        let Some(intent) = row.payment_intent else {
+            return Err(DatabaseError::Stored(format!("{order} is confirmed unpaid")).into());
+        };
+        let now = loop {
+            match self.provider.capture(&intent, order, tries.number()).await {
+                Ok(Answer::Intent(intent)) => break ours(intent, order, row.total)?,
+                Ok(Answer::Declined(_) | Answer::Refused { .. }) => {
+                    break self.look(&intent, order, row.total).await?;
+                }
+                Err(failure @ ProviderError::Failed(_)) => {
+                    let now = self.look(&intent, order, row.total).await?;
+                    if now.status != IntentStatus::RequiresCapture {
+                        break now;
+                    }
+                    tries.next(failure)?;
+                }
+                Err(unknown) => return Err(unknown.into()),
+            }
+        };
+        match now.status {
+            IntentStatus::Succeeded => {
+                let changed = orders::record_captured(self.database.pool(), order).await?;
+                self.tell(order, changed);
+                Ok(Capture::Captured)
+            }
+            IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => {
+                Ok(Capture::RefusedForGood)
+            }
+            IntentStatus::RequiresCapture
+            | IntentStatus::RequiresConfirmation
+            | IntentStatus::RequiresAction
+            | IntentStatus::Processing => {
+                Err(PaymentError::NotDecided(format!("capture left it {:?}", now.status)))
+            }
+        }
+    }
+
+    /// Lets no attempt begin any more, and brings the order's payment to rest.
+    ///
+    /// # Errors
+    /// When it is not known whether it is at rest.
+    pub async fn close(&self, ask: &ClosePayment) -> Result<ClosedPayment, PaymentError> {
+        let order = ask.order_id;
+        let changed = orders::begin_closing(self.database.pool(), order).await?;
+        self.tell(order, changed);
+        let row = orders::payment_of(self.database.pool(), order).await?;
+        let Some(intent) = row.payment_intent else { return Ok(ClosedPayment::AtRest) };
+        let decide = |observed| payment::close(ask.reason, observed);
+        let closed = self.bring_to_rest(&intent, order, row.total, decide).await?;
+        if closed == ClosedPayment::AtRest {
+            orders::record_payment_cancelled(self.database.pool(), order).await?;
+        }
+        Ok(closed)
+    }
+
+    /// Cancels or refunds an intent whose order has ended without it.
+    ///
+    /// # Errors
+    /// When it is not known whether it is at rest.
+    pub async fn settle(&self, intent: &str) -> Result<(), PaymentError> {
+        let Answer::Intent(now) = self.provider.retrieve(intent).await? else {
+            return Err(PaymentError::NotDecided(format!("the provider does not know {intent}")));
+        };
+        let Some(order) = now.order() else {
+            return Err(PaymentError::NotDecided(format!("{intent} names no order")));
+        };
+        let row = orders::payment_of(self.database.pool(), order).await?;
+        self.bring_to_rest(intent, order, row.total, payment::settle).await?;
+        orders::record_payment_cancelled(self.database.pool(), order).await?;
+        Ok(())
+    }
+
+    /// Does at the provider what `decide` says of each thing observed there, until nothing is left.
+    async fn bring_to_rest(
+        &self,
+        intent: &str,
+        order: OrderId,
+        total: Money,
+        decide: impl Fn(IntentStatus) -> Closing,
+    ) -> Result<ClosedPayment, PaymentError> {
+        // Each turn acts on what was just observed; a cancel that is refused is looked at again.
+        for refund_try in 0..KEYS_A_RUN {
+            let now = self.look(intent, order, total).await?;
+            match decide(now.status) {
+                Closing::Release => return Ok(ClosedPayment::AtRest),
+                Closing::PaidInTime => return Ok(ClosedPayment::PaidInTime),
+                Closing::CancelIntent => {
+                    if let Answer::Intent(intent) = self.provider.cancel(intent).await?
+                        && intent.status == IntentStatus::Canceled
+                    {
+                        return Ok(ClosedPayment::AtRest);
+                    }
+                }
+                Closing::Refund => match self.provider.refund_all(intent, refund_try).await {
+                    Ok(()) => return Ok(ClosedPayment::AtRest),
+                    Err(ProviderError::Failed(_)) => {}
+                    Err(unknown) => return Err(unknown.into()),
+                },
+                Closing::AskAgain => break,
+            }
+        }
+        Err(PaymentError::NotDecided(format!("{intent} is not at rest")))
+    }
+
+    /// Asks for an intent that is known to be the order's.
+    async fn look(
+        &self,
+        intent: &str,
+        order: OrderId,
+        total: Money,
+    ) -> Result<Intent, PaymentError> {
+        match self.provider.retrieve(intent).await? {
+            Answer::Intent(intent) => ours(intent, order, total),
+            other => Err(nonsense(&other)),
+        }
+    }
+
+    /// Records where the provider says that a payment stands.
+    async fn observed(&self, order: OrderId, intent: &Intent) -> Result<Payment, PaymentError> {
+        let payment = match intent.status {
+            IntentStatus::RequiresCapture | IntentStatus::Succeeded => Payment::Authorized,
+            IntentStatus::RequiresAction => Payment::RequiresAction,
+            IntentStatus::Processing => Payment::Processing,
+            IntentStatus::Canceled => Payment::Canceled,
+            IntentStatus::RequiresConfirmation => Payment::None,
+            IntentStatus::RequiresPaymentMethod => match intent.decline_code() {
+                Some(code) => Payment::Declined { code },
+                None => Payment::None,
+            },
+        };
+        let url = intent.next_action_url();
+        let changed =
+            orders::record_payment(self.database.pool(), order, &payment, url).await?;
+        self.tell(order, changed);
+        Ok(payment)
+    }
+
+    async fn declined(&self, order: OrderId, code: String) -> Result<Payment, PaymentError> {
+        let payment = Payment::Declined { code };
+        let changed =
+            orders::record_payment(self.database.pool(), order, &payment, None).await?;
+        self.tell(order, changed);
+        Ok(payment)
+    }
+
+    fn tell(&self, order: OrderId, changed: bool) {
+        if changed {
+            self.changes.tell(Changes { orders: vec![order], ..Changes::default() });
+        }
+    }
+}
+
+/// Whether a confirmation has left no trace on the intent.
+const fn has_not_moved(status: IntentStatus) -> bool {
+    matches!(status, IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresConfirmation)
+}
+
+/// The intent, if it is the one of this order and this sum: an answer about another payment is
+/// not believed.
+fn ours(intent: Intent, order: OrderId, total: Money) -> Result<Intent, PaymentError> {
+    if intent.is_of(order, total) {
+        Ok(intent)
+    } else {
+        let id = intent.id;
+        Err(ProviderError::Nonsense(format!("{id} is not the payment of {order}")).into())
+    }
+}
+
+fn nonsense(answer: &Answer) -> PaymentError {
+    ProviderError::Nonsense(format!("{answer:?}")).into()
+}

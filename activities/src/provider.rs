@@ -1,0 +1,355 @@
+//! The payment provider: a small client of Stripe's API, the five calls that a checkout needs.
+
+use std::time::Duration;
+
+use domain::{AttemptId, IntentStatus, Money, OrderId};
+use reqwest::{Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
+use serde::Deserialize;
+
+/// The version of Stripe's API that this client was written against.
+const STRIPE_VERSION: &str = "2025-06-30.basil";
+/// Longer than the provider takes, shorter than a shopper waits.
+const ONE_REQUEST: Duration = Duration::from_secs(10);
+
+/// A connection to the provider.
+#[derive(Clone)]
+pub struct Provider {
+    http: reqwest::Client,
+    base: String,
+    secret_key: String,
+    return_base: String,
+}
+
+/// A payment, as the provider sees it
+/// (Stripe, "The `PaymentIntent` object").
+#[derive(Clone, Debug, Deserialize)]
+pub struct Intent {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: IntentStatus,
+    amount: i64,
+    currency: String,
+    #[serde(default)]
+    metadata: IntentMetadata,
+    last_payment_error: Option<CardError>,
+    next_action: Option<NextAction>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct IntentMetadata {
+    order_id: Option<OrderId>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct NextAction {
+    redirect_to_url: Option<RedirectToUrl>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct RedirectToUrl {
+    url: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct CardError {
+    code: Option<String>,
+    decline_code: Option<String>,
+}
+
+impl CardError {
+    fn code(self) -> String {
+        let code = self.decline_code.or(self.code);
+        code.unwrap_or_else(|| "generic_decline".to_owned())
+    }
+}
+
+impl Intent {
+    /// Whether this is the payment of `order`, for `total`.
+    #[must_use]
+    pub fn is_of(&self, order: OrderId, total: Money) -> bool {
+        self.metadata.order_id == Some(order)
+            && self.amount == total.amount
+            && self.currency.eq_ignore_ascii_case(total.currency.as_str())
+    }
+
+    /// The order that this payment names, if it names one.
+    #[must_use]
+    pub const fn order(&self) -> Option<OrderId> {
+        self.metadata.order_id
+    }
+
+    /// Why the last attempt was declined, if it was.
+    #[must_use]
+    pub fn decline_code(&self) -> Option<String> {
+        self.last_payment_error.clone().map(CardError::code)
+    }
+
+    /// Where the shopper has to go, if anywhere.
+    #[must_use]
+    pub fn next_action_url(&self) -> Option<&str> {
+        self.next_action.as_ref()?.redirect_to_url.as_ref()?.url.as_deref()
+    }
+}
+
+/// What the provider answers to a request that it understood.
+#[derive(Debug)]
+pub enum Answer {
+    /// The intent, as it is now.
+    Intent(Intent),
+    /// The card was declined; the code says why.
+    Declined(String),
+    /// The request can't be granted as things stand.
+    Refused { code: String, message: String },
+}
+
+/// Why it is not known what the provider did.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The request or its answer was lost: it may have been granted. The same request with the
+    /// same key tells.
+    #[error("the provider's answer was lost: {0}")]
+    Lost(#[from] reqwest::Error),
+    /// The provider is busy with this request or with too many.
+    #[error("the provider is busy ({status})")]
+    Busy { status: StatusCode, retry_after: Option<Duration> },
+    /// The provider failed, and says so again to the same request with the same key, for ever.
+    #[error("the provider failed ({0})")]
+    Failed(StatusCode),
+    /// The answer is not one that Stripe's API reference describes.
+    #[error("the provider's answer can't be used: {0}")]
+    Nonsense(String),
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorObject,
+}
+
+#[derive(Deserialize)]
+struct ErrorObject {
+    #[serde(rename = "type")]
+    kind: String,
+    message: Option<String>,
+    #[serde(flatten)]
+    card: CardError,
+}
+
+impl Provider {
+    /// A client of the API at `base`. Shoppers come back from 3-D Secure to `return_base`.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be made.
+    pub fn new(
+        base: &str,
+        secret_key: String,
+        return_base: String,
+    ) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .timeout(ONE_REQUEST)
+            .connect_timeout(Duration::from_secs(3))
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build()?;
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), secret_key, return_base })
+    }
+
+    /// Creates the intent of an order, unconfirmed: nothing is charged by it.
+    ///
+    /// # Errors
+    /// When it is not known whether it was created.
+    pub async fn create(
+        &self,
+        order: OrderId,
+        total: Money,
+        try_number: u32,
+    ) -> Result<Answer, ProviderError> {
+        let form = [
+            ("amount", total.amount.to_string()),
+            ("currency", total.currency.as_str().to_ascii_lowercase()),
+            ("capture_method", "manual".to_owned()),
+            ("payment_method_types[]", "card".to_owned()),
+            ("metadata[order_id]", order.to_string()),
+            ("description", format!("Order {order}")),
+        ];
+        let request = self.post("payment_intents", &form);
+        self.send(keyed(request, &format!("{order}/create"), try_number)).await
+    }
+
+    /// Confirms an intent with a payment method: this sets money aside.
+    ///
+    /// # Errors
+    /// When it is not known whether it was confirmed.
+    pub async fn confirm(
+        &self,
+        intent: &str,
+        order: OrderId,
+        attempt: AttemptId,
+        payment_method: &str,
+        try_number: u32,
+    ) -> Result<Answer, ProviderError> {
+        let form = [
+            ("payment_method", payment_method.to_owned()),
+            ("return_url", format!("{}/orders/{order}", self.return_base)),
+        ];
+        let request = self.post(&format!("payment_intents/{intent}/confirm"), &form);
+        self.send(keyed(request, &format!("{order}/{attempt}"), try_number)).await
+    }
+
+    /// Moves the money that is set aside.
+    ///
+    /// # Errors
+    /// When it is not known whether it has moved.
+    pub async fn capture(
+        &self,
+        intent: &str,
+        order: OrderId,
+        try_number: u32,
+    ) -> Result<Answer, ProviderError> {
+        let request = self.post(&format!("payment_intents/{intent}/capture"), &[]);
+        self.send(keyed(request, &format!("{order}/capture"), try_number)).await
+    }
+
+    /// Calls an intent off. Needs no key: called off twice is called off.
+    ///
+    /// # Errors
+    /// When it is not known whether it was called off.
+    pub async fn cancel(&self, intent: &str) -> Result<Answer, ProviderError> {
+        self.send(self.post(&format!("payment_intents/{intent}/cancel"), &[])).await
+    }
+
+    /// Asks where an intent stands.
+    ///
+    /// # Errors
+    /// When the provider does not say.
+    pub async fn retrieve(&self, intent: &str) -> Result<Answer, ProviderError> {
+        self.send(self.request(Method::GET, &format!("payment_intents/{intent}"))).await
+    }
+
+    /// Gives all the money of a captured intent back.
+    ///
+    /// # Errors
+    /// When it is not known whether it was given back.
+    pub async fn refund_all(&self, intent: &str, try_number: u32) -> Result<(), ProviderError> {
+        let request = self.post("refunds", &[("payment_intent", intent.to_owned())]);
+        let request = keyed(request, &format!("{intent}/late"), try_number);
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        match classify(status, retry_after(&response), &response.bytes().await?)? {
+            Answer::Refused { code, .. } if code == "charge_already_refunded" => Ok(()),
+            other => Err(ProviderError::Nonsense(format!("{other:?}"))),
+        }
+    }
+
+    fn post(&self, path: &str, form: &[(&str, String)]) -> RequestBuilder {
+        self.request(Method::POST, path).form(form)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}/v1/{path}", self.base))
+            .bearer_auth(&self.secret_key)
+            .header("stripe-version", STRIPE_VERSION)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, ProviderError> {
+        let response = request.send().await?;
+        let status = response.status();
+        let retry_after = retry_after(&response);
+        let body = response.bytes().await?;
+        if status.is_success() {
+            let intent = serde_json::from_slice(&body);
+            return intent
+                .map(Answer::Intent)
+                .map_err(|error| ProviderError::Nonsense(format!("{status}, {error}")));
+        }
+        classify(status, retry_after, &body)
+    }
+}
+
+/// Adds the idempotency key of the `try_number`th try. A further key is used only after the
+/// provider has failed under the one before, which it would repeat for ever.
+fn keyed(request: RequestBuilder, key: &str, try_number: u32) -> RequestBuilder {
+    let key = if try_number == 0 { key.to_owned() } else { format!("{key}/{try_number}") };
+    request.header("idempotency-key", key)
+}
+
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Reads an error (Stripe, "Errors").
+fn classify(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> Result<Answer, ProviderError> {
+    if status.is_server_error() {
+        return Err(match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY => {
+                ProviderError::Busy { status, retry_after }
+            }
+            _ => ProviderError::Failed(status),
+        });
+    }
+    if matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) {
+        return Err(ProviderError::Busy { status, retry_after });
+    }
+    let body: ErrorBody = serde_json::from_slice(body)
+        .map_err(|error| ProviderError::Nonsense(format!("{status}, {error}")))?;
+    if body.error.kind == "card_error" {
+        return Ok(Answer::Declined(body.error.card.code()));
+    }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        let message = body.error.message.unwrap_or_default();
+        return Err(ProviderError::Nonsense(format!("{status}: {message} (STRIPE_SECRET_KEY?)")));
+    }
+    Ok(Answer::Refused {
+        code: body.error.card.code.unwrap_or(body.error.kind),
+        message: body.error.message.unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classified(status: u16, body: &str) -> Result<Answer, ProviderError> {
+        classify(StatusCode::from_u16(status).unwrap(), None, body.as_bytes())
+    }
+
+    #[test]
+    fn a_decline_is_told_by_its_decline_code() {
+        let body = r#"{"error":{"type":"card_error","code":"card_declined",
+            "decline_code":"insufficient_funds","message":"…"}}"#;
+        let answer = classified(402, body).unwrap();
+        assert!(matches!(answer, Answer::Declined(code) if code == "insufficient_funds"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_code() {
+        let body = r#"{"error":{"type":"invalid_request_error",
+            "code":"payment_intent_unexpected_state","message":"…"}}"#;
+        let answer = classified(400, body).unwrap();
+        assert!(matches!(answer, Answer::Refused { code, .. }
+            if code == "payment_intent_unexpected_state"));
+    }
+
+    #[test]
+    fn a_stored_failure_is_told_from_a_busy_provider() {
+        assert!(matches!(classified(500, "{}"), Err(ProviderError::Failed(_))));
+        for busy in [409, 429, 502, 503] {
+            assert!(matches!(classified(busy, "{}"), Err(ProviderError::Busy { .. })), "{busy}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_providers_is_no_answer() {
+        assert!(matches!(classified(400, "<html>"), Err(ProviderError::Nonsense(_))));
+        assert!(matches!(classified(401, r#"{"error":{"type":"invalid_request_error"}}"#),
+            Err(ProviderError::Nonsense(_))));
+    }
+}

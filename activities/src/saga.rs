@@ -1,0 +1,255 @@
+//! The activities themselves: each reads its input, calls, answers.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use domain::OrderId;
+use temporalio_macros::activities;
+use temporalio_sdk::{
+    ApplicationFailure,
+    activities::{ActivityContext, ActivityError},
+};
+use workflows::{
+    ChangeOutcome, ChangeRequest,
+    activities::{
+        Authorize, Capture, ClosePayment, ClosedPayment, Commit, Payment, Release, Reservation,
+        Reserve, declared,
+    },
+};
+
+use crate::{
+    ChangeSink, Changes, Database, Provider,
+    database::DatabaseError,
+    inventory, operator_changes, orders,
+    payments::{PaymentError, Payments, Tries},
+};
+
+/// What the activities work with.
+pub struct Saga {
+    database: Database,
+    payments: Payments,
+    changes: ChangeSink,
+}
+
+impl Saga {
+    /// Activities on `database` and `provider` that tell `changes` of what they changed.
+    #[must_use]
+    pub fn new(database: Database, provider: Provider, changes: ChangeSink) -> Self {
+        let payments = Payments {
+            database: database.clone(),
+            provider,
+            changes: changes.clone(),
+        };
+        Self { database, payments, changes }
+    }
+
+    async fn put_back(
+        &self,
+        work: impl for<'c> FnOnce(
+            &'c mut sqlx::PgConnection,
+        ) -> futures::future::BoxFuture<'c, Result<Changes, DatabaseError>>
+        + Send
+        + 'static,
+    ) -> Result<(), ActivityError> {
+        let changes = self.database.transact(work).await.map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(())
+    }
+}
+
+#[activities]
+impl Saga {
+    #[activity(definition = declared::Reserve)]
+    pub async fn reserve(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: Reserve,
+    ) -> Result<Reservation, ActivityError> {
+        let run_id = ctx.info().workflow_run_id.clone().unwrap_or_default();
+        let asked = vec![(input, run_id)];
+        let (mut reservations, changes) = self
+            .database
+            .transact(|connection| {
+                Box::pin(async move { inventory::reserve(connection, &asked).await })
+            })
+            .await
+            .map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(reservations.remove(0))
+    }
+
+    #[activity(definition = declared::Authorize)]
+    pub async fn authorize(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: Authorize,
+    ) -> Result<Payment, ActivityError> {
+        let tries = tries(&ctx);
+        with_heartbeat(&ctx, &tries, self.payments.authorize(&input, &tries)).await
+    }
+
+    #[activity(definition = declared::InspectPayment)]
+    pub async fn inspect_payment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<Payment, ActivityError> {
+        with_heartbeat(&ctx, &Tries::default(), self.payments.inspect(order)).await
+    }
+
+    #[activity(definition = declared::Commit)]
+    pub async fn commit(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<Commit, ActivityError> {
+        let (mut commits, changes) = self
+            .database
+            .transact(move |connection| {
+                Box::pin(async move { inventory::commit(connection, &[order]).await })
+            })
+            .await
+            .map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(commits.remove(0))
+    }
+
+    #[activity(definition = declared::Capture)]
+    pub async fn capture(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<Capture, ActivityError> {
+        let tries = tries(&ctx);
+        with_heartbeat(&ctx, &tries, self.payments.capture(order, &tries)).await
+    }
+
+    #[activity(definition = declared::ClosePayment)]
+    pub async fn close_payment(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: ClosePayment,
+    ) -> Result<ClosedPayment, ActivityError> {
+        with_heartbeat(&ctx, &Tries::default(), self.payments.close(&input)).await
+    }
+
+    #[activity(definition = declared::Release)]
+    pub async fn release(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        input: Release,
+    ) -> Result<(), ActivityError> {
+        self.put_back(|connection| {
+            Box::pin(async move { inventory::release(connection, &[input]).await })
+        })
+        .await
+    }
+
+    #[activity(definition = declared::ReturnUnits)]
+    pub async fn return_units(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<(), ActivityError> {
+        self.put_back(move |connection| {
+            Box::pin(async move { inventory::return_units(connection, &[order]).await })
+        })
+        .await
+    }
+
+    #[activity(definition = declared::PaymentIntentOf)]
+    pub async fn payment_intent_of(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        order: OrderId,
+    ) -> Result<Option<String>, ActivityError> {
+        let row = orders::payment_of(self.database.pool(), order).await.map_err(surprise)?;
+        Ok(row.payment_intent)
+    }
+
+    #[activity(definition = declared::SettleIntent)]
+    pub async fn settle_intent(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        payment_intent: String,
+    ) -> Result<(), ActivityError> {
+        with_heartbeat(&ctx, &Tries::default(), self.payments.settle(&payment_intent)).await
+    }
+
+    #[activity(definition = declared::ApplyChange)]
+    pub async fn apply_change(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        request: ChangeRequest,
+    ) -> Result<ChangeOutcome, ActivityError> {
+        let outcome = self
+            .database
+            .transact(|connection| {
+                Box::pin(async move { operator_changes::apply(connection, &request).await })
+            })
+            .await
+            .map_err(surprise)?;
+        let stock = match &outcome {
+            ChangeOutcome::StockAdjusted { level } => vec![level.clone()],
+            _ => Vec::new(),
+        };
+        self.changes.tell(Changes { stock, ..Changes::default() });
+        Ok(outcome)
+    }
+}
+
+/// Where an earlier run of this activity left off.
+fn tries(ctx: &ActivityContext) -> Tries {
+    let failed: Option<u32> = ctx.heartbeat_details().deserialize().ok().flatten();
+    Tries::after(failed.unwrap_or(0))
+}
+
+/// Does `work` while telling Temporal that it is being done, so that a dead worker is noticed
+/// within seconds and a cancelled call learns of it.
+async fn with_heartbeat<T>(
+    ctx: &ActivityContext,
+    tries: &Tries,
+    work: impl Future<Output = Result<T, PaymentError>>,
+) -> Result<T, ActivityError> {
+    tokio::pin!(work);
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    beat.tick().await;
+    loop {
+        tokio::select! {
+            answer = &mut work => {
+                if answer.is_err() {
+                    ctx.record_heartbeat(tries.number()).await?;
+                }
+                return answer.map_err(|error| retry(ctx, error));
+            }
+            _ = ctx.cancelled() => return Err(ActivityError::cancelled()),
+            _ = beat.tick() => ctx.record_heartbeat(tries.number()).await?,
+        }
+    }
+}
+
+/// A payment that is not decided: try again, when the provider says, or with jitter so that
+/// orders that failed together do not come back together.
+fn retry(ctx: &ActivityContext, error: PaymentError) -> ActivityError {
+    let info = ctx.info();
+    let backoff = Duration::from_millis(250) * 2u32.saturating_pow(info.attempt.clamp(1, 7) - 1);
+    let salt = info.task_token.iter().fold(0u32, |sum, &byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    let jittered = backoff.min(Duration::from_secs(10)).mul_f64(0.5 + f64::from(salt % 1000) / 1000.0);
+    let delay = error.retry_after().unwrap_or(jittered);
+    tracing::info!(activity = info.activity_type, workflow = info.workflow_id, %error, ?delay, "to be tried again");
+    let failure = ApplicationFailure::builder(anyhow::Error::from(error))
+        .type_name("payment_not_decided".to_owned())
+        .next_retry_delay(delay)
+        .build();
+    ActivityError::application(failure)
+}
+
+/// Our own database did not answer: Temporal tries again.
+fn surprise(error: DatabaseError) -> ActivityError {
+    tracing::warn!(%error, "to be tried again");
+    let failure = ApplicationFailure::builder(anyhow::Error::from(error))
+        .type_name("database".to_owned())
+        .build();
+    ActivityError::application(failure)
+}

@@ -1,0 +1,131 @@
+//! Delivering stored webhooks to the orders that they are about.
+
+use std::time::Duration;
+
+use activities::{
+    Database,
+    inbox::{self, DueEvent, Outcome},
+};
+use anyhow::Context;
+use domain::{
+    OrderId,
+    webhook::{Route, route},
+};
+use sqlx::postgres::PgListener;
+use temporalio_client::{
+    Client, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowSignalOptions,
+    WorkflowStartOptions, errors::WorkflowStartError,
+};
+use tokio_util::sync::CancellationToken;
+use workflows::{Checkout, PaymentEvent, Settle, SettleInput, TASK_QUEUE};
+
+/// How many events are taken up at once.
+const A_HANDFUL: i64 = 100;
+/// How long at the most an event waits whose notification was lost.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Delivers events until `stop`. What fails is taken up again with growing pauses.
+pub async fn deliver(database: Database, client: Client, listen_url: String, stop: CancellationToken) {
+    let mut listener = None;
+    while !stop.is_cancelled() {
+        match deliver_due(&database, &client).await {
+            Ok(delivered) if delivered == A_HANDFUL.unsigned_abs() => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "webhooks wait"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = news(&mut listener, &listen_url) => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// Waits for word of a new event; for ever when there is no one to tell.
+async fn news(listener: &mut Option<PgListener>, url: &str) {
+    if listener.is_none() {
+        *listener = listen(url).await.ok();
+    }
+    if let Some(open) = listener.as_mut()
+        && open.recv().await.is_ok()
+    {
+        return;
+    }
+    *listener = None;
+    std::future::pending().await
+}
+
+async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen("holdfast_inbox").await?;
+    Ok(listener)
+}
+
+async fn deliver_due(database: &Database, client: &Client) -> anyhow::Result<u64> {
+    let due = inbox::take_due(database.pool(), A_HANDFUL).await?;
+    let taken = due.len() as u64;
+    for event in due {
+        match deliver_one(client, &event).await {
+            Ok(Some(outcome)) => {
+                inbox::record_outcome(database.pool(), &event.event_id, outcome).await?;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let why = format!("{error:#}");
+                tracing::warn!(event = event.event_id, error = why, "the webhook waits");
+                inbox::record_failure(database.pool(), &event.event_id, &why).await?;
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Answers what became of the event, or nothing when it has to wait.
+async fn deliver_one(client: &Client, event: &DueEvent) -> anyhow::Result<Option<Outcome>> {
+    let known = event.order.map(|(_, state, payment)| (state, payment));
+    // A payment is created before its order's row names it: give that a moment.
+    let patient = event.attempts < 6;
+    match (route(&event.event_type, known), event.order) {
+        (Route::Ignore, _) => Ok(Some(Outcome::Ignored)),
+        (Route::Known, _) => Ok(Some(Outcome::Known)),
+        (Route::Foreign, _) if patient => Ok(None),
+        (Route::Wait, Some(_)) if patient => Ok(None),
+        (Route::Settle, Some((order, ..))) => settle(client, event, order).await.map(Some),
+        (Route::Wake | Route::Wait, Some((order, ..))) => wake(client, event, order).await,
+        (Route::Foreign | Route::Wait | Route::Wake | Route::Settle, _) => {
+            Ok(Some(Outcome::Foreign))
+        }
+    }
+}
+
+async fn wake(
+    client: &Client,
+    event: &DueEvent,
+    order: OrderId,
+) -> anyhow::Result<Option<Outcome>> {
+    let signal = WorkflowSignalOptions::builder()
+        // The event alone would swallow a replay that an operator asks for.
+        .request_id(format!("{}/{}", event.event_id, event.attempts))
+        .build();
+    let said = PaymentEvent { event_id: event.event_id.clone() };
+    client
+        .get_workflow_handle::<Checkout>(order.workflow_id())
+        .signal(Checkout::payment_event, said, signal)
+        .await
+        .context("tell the order's workflow")?;
+    Ok(Some(Outcome::Delivered))
+}
+
+async fn settle(client: &Client, event: &DueEvent, order: OrderId) -> anyhow::Result<Outcome> {
+    let payment_intent = event.payment_intent.clone().context("a late event names a payment")?;
+    let input = SettleInput { payment_intent, order_id: order };
+    let options = WorkflowStartOptions::new(TASK_QUEUE, input.workflow_id())
+        .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+        .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+        .static_summary(format!("Late payment of order {order}"))
+        .build();
+    match client.start_workflow(Settle::run, input, options).await {
+        Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Outcome::Late),
+        Err(error) => Err(error).context("start the settling of a late payment"),
+    }
+}

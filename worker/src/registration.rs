@@ -1,0 +1,52 @@
+//! Search attributes: Temporal refuses workflows that use one it does not know.
+
+use std::{collections::HashMap, time::Duration};
+
+use anyhow::Context;
+use temporalio_client::{Client, tonic::IntoRequest};
+use temporalio_common::protos::temporal::api::{
+    enums::v1::IndexedValueType,
+    operatorservice::v1::{AddSearchAttributesRequest, ListSearchAttributesRequest},
+};
+use workflows::search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL};
+
+/// Registers ours, if they are not registered, and waits until Temporal knows them.
+///
+/// # Errors
+/// When Temporal refuses.
+pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
+    let wanted = HashMap::from([
+        (CHECKOUT_STATE.name().to_owned(), IndexedValueType::Keyword as i32),
+        (ORDER_TOTAL.name().to_owned(), IndexedValueType::Int as i32),
+        (HOLD_EXPIRES_AT.name().to_owned(), IndexedValueType::Datetime as i32),
+    ]);
+    for _ in 0..60 {
+        let known = known(client).await?;
+        let missing: HashMap<_, _> =
+            wanted.iter().filter(|(name, _)| !known.contains_key(*name)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let request = AddSearchAttributesRequest {
+            namespace: client.options().namespace.clone(),
+            search_attributes: missing.into_iter().map(|(name, &kind)| (name.clone(), kind)).collect(),
+        };
+        // Somebody else may be registering them too: what counts is that they are known.
+        let added = client.connection().operator_service().add_search_attributes(request.into_request()).await;
+        if let Err(error) = added {
+            tracing::debug!(%error, "registering search attributes");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    anyhow::bail!("Temporal does not take the search attributes of namespace '{}'", client.options().namespace)
+}
+
+async fn known(client: &Client) -> anyhow::Result<HashMap<String, i32>> {
+    let request = ListSearchAttributesRequest { namespace: client.options().namespace.clone() };
+    let mut operator = client.connection().operator_service();
+    let listed = operator
+        .list_search_attributes(request.into_request())
+        .await
+        .context("ask Temporal for its search attributes")?;
+    Ok(listed.into_inner().custom_attributes)
+}

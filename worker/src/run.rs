@@ -1,0 +1,142 @@
+//! Running: one Temporal worker for everything, the notifier, and the webhook inbox.
+
+use std::time::Duration;
+
+use activities::{ChangeSink, Changes, Database, Provider, Saga};
+use anyhow::Context;
+use temporalio_client::Client;
+use temporalio_sdk::{
+    Runtime, Worker, WorkerOptions,
+    runtime::{
+        PollerBehavior, RuntimeOptions,
+        worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
+    },
+};
+use tokio_util::sync::CancellationToken;
+use workflows::{Checkout, Operator, Settle, TASK_QUEUE};
+
+use crate::{inbox, notify};
+
+/// The worker's own settings.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Settings {
+    /// The payment provider's API.
+    #[arg(long, env = "STRIPE_API_BASE", default_value = "http://127.0.0.1:8090")]
+    pub stripe_api_base: String,
+
+    /// The key to it.
+    #[arg(long, env = "STRIPE_SECRET_KEY", default_value = "sk_test_sandbox", hide_env_values = true)]
+    pub stripe_secret_key: String,
+
+    /// Connections to Postgres, at the most.
+    #[arg(long, env = "WORKER_DATABASE_CONNECTIONS", default_value_t = 16)]
+    pub worker_database_connections: u32,
+
+    /// Open checkouts kept in memory; further ones are replayed when something happens to them.
+    #[arg(long, env = "WORKER_CACHED_WORKFLOWS", default_value_t = 20_000)]
+    pub worker_cached_workflows: usize,
+}
+
+/// A worker that has everything it needs to run.
+pub struct Prepared {
+    client: Client,
+    database: Database,
+    saga: Saga,
+    listen_url: String,
+    cached_workflows: usize,
+}
+
+/// Connects to Postgres and the provider. `local` is told of changes before anybody else: the
+/// API, when it lives in this process.
+///
+/// # Errors
+/// When Postgres can't be reached or a setting can't be used.
+pub async fn prepare(
+    shared: &startup::SharedSettings,
+    settings: &Settings,
+    client: Client,
+    local: Option<ChangeSink>,
+) -> anyhow::Result<Prepared> {
+    let database = Database::connect(&shared.database_url, settings.worker_database_connections)
+        .await
+        .context("Postgres can't be reached: look at DATABASE_URL, and whether it runs")?;
+    let provider = Provider::new(
+        &settings.stripe_api_base,
+        settings.stripe_secret_key.clone(),
+        shared.public_url(),
+    )
+    .context("the payment provider's client can't be made")?;
+    let everybody = notify::start(database.clone());
+    let changes = ChangeSink::new(move |changes: Changes| {
+        if let Some(local) = &local {
+            local.tell(changes);
+        }
+        everybody.notify_one();
+    });
+    Ok(Prepared {
+        client,
+        saga: Saga::new(database.clone(), provider, changes),
+        database,
+        listen_url: shared.database_url.clone(),
+        cached_workflows: settings.worker_cached_workflows,
+    })
+}
+
+impl Prepared {
+    /// Runs until `stop` is cancelled, then finishes what is under way. The future stays on its
+    /// thread: drive it from `main`, or from a thread of its own.
+    ///
+    /// # Errors
+    /// When the worker ends by itself.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let runtime = RuntimeOptions::builder()
+            .heartbeat_interval(None)
+            .build()
+            .map_err(anyhow::Error::msg)
+            .and_then(|options| Ok(Runtime::from_current_tokio(options)?))?;
+        let inbox = tokio::spawn(inbox::deliver(
+            self.database.clone(),
+            self.client.clone(),
+            self.listen_url.clone(),
+            stop.clone(),
+        ));
+        let mut worker = Worker::new(&runtime, self.client, options(self.saga, self.cached_workflows)?)
+            .context("make the Temporal worker")?;
+        let shut_down = worker.shutdown_handle();
+        let stopped = stop.clone();
+        let stopper = async move {
+            stopped.cancelled().await;
+            shut_down();
+        };
+        let (ran, ()) = tokio::join!(
+            async {
+                let ran = worker.run().await;
+                stop.cancel();
+                ran
+            },
+            stopper
+        );
+        inbox.await.context("the inbox's task")?;
+        ran.context("the Temporal worker ended")
+    }
+}
+
+fn options(saga: Saga, cached_workflows: usize) -> anyhow::Result<WorkerOptions> {
+    let slots = TunerHolder::builder()
+        .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(200))
+        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(200))
+        .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(200))
+        .nexus_task_slot_supplier(FixedSizeSlotSupplier::new(1))
+        .build();
+    Ok(WorkerOptions::new(TASK_QUEUE)
+        .max_cached_workflows(cached_workflows)
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
+        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
+        .tuner(slots)
+        .graceful_shutdown_period(Duration::from_secs(5))
+        .register_activities(saga)
+        .register_workflow::<Checkout>()?
+        .register_workflow::<Settle>()?
+        .register_workflow::<Operator>()?
+        .build())
+}

@@ -1,1 +1,99 @@
-//! sandbox
+//! A Stripe-compatible payment provider with its own durable store.
+//!
+//! It behaves to Stripe's API reference, not to what one client happens to send. What it answers
+//! with success is on disk, together with the idempotency record and the webhooks that follow.
+
+mod api;
+mod cards;
+mod console;
+mod deliveries;
+mod error;
+mod events;
+mod faults;
+mod form;
+mod idempotency;
+mod intents;
+mod objects;
+mod refunds;
+mod store;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+pub use deliveries::sign;
+
+/// The sandbox's settings: environment variables and flags have the same names.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Settings {
+    /// Where the API and the console listen.
+    #[arg(long = "sandbox-listen", alias = "listen", env = "SANDBOX_LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+
+    /// Where its store lies.
+    #[arg(long = "sandbox-data-dir", alias = "data-dir", env = "SANDBOX_DATA_DIR", default_value = ".holdfast/sandbox")]
+    pub data_dir: PathBuf,
+
+    /// The key that clients show.
+    #[arg(long = "stripe-secret-key", env = "STRIPE_SECRET_KEY", default_value = "sk_test_sandbox", hide_env_values = true)]
+    pub secret_key: String,
+
+    /// Where events are sent, besides the endpoints made by the API.
+    #[arg(long = "sandbox-webhook-url", env = "SANDBOX_WEBHOOK_URL")]
+    pub webhook_url: Option<String>,
+
+    /// The secret that events sent there are signed with.
+    #[arg(long = "sandbox-webhook-secret", env = "SANDBOX_WEBHOOK_SECRET", default_value = "whsec_sandbox", hide_env_values = true)]
+    pub webhook_secret: String,
+
+    #[command(flatten)]
+    pub logging: startup::logging::LoggingSettings,
+}
+
+/// What every request handler shares.
+pub(crate) struct Sandbox {
+    pub(crate) store: store::Store,
+    pub(crate) faults: faults::Faults,
+    pub(crate) secret_key: String,
+    pub(crate) public_url: String,
+    pub(crate) deliveries_due: tokio::sync::Notify,
+}
+
+/// Serves until `stop`; tells `ready` the address once it listens.
+///
+/// # Errors
+/// When the port is taken or the store can't be opened.
+pub async fn serve(
+    settings: Settings,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(settings.listen).await.with_context(|| {
+        format!("SANDBOX_LISTEN={} can't be listened on: is another sandbox running?", settings.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let store = store::Store::open(&settings.data_dir)
+        .with_context(|| format!("open the store in {}", settings.data_dir.display()))?;
+    let sandbox = Arc::new(Sandbox {
+        store,
+        faults: faults::Faults::default(),
+        secret_key: settings.secret_key,
+        public_url: format!("http://{address}"),
+        deliveries_due: tokio::sync::Notify::new(),
+    });
+    events::use_built_in_endpoint(&sandbox, settings.webhook_url, settings.webhook_secret).await?;
+    let deliverer = tokio::spawn(deliveries::deliver(Arc::clone(&sandbox), stop.clone()));
+    let app = api::router(sandbox);
+    ready(address);
+    let drained = stop.clone();
+    let server = axum::serve(listener, app)
+        .with_graceful_shutdown(async move { drained.cancelled().await });
+    tokio::select! {
+        served = server => served?,
+        () = async { stop.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(2)).await } => {}
+    }
+    stop.cancel();
+    deliverer.await?;
+    Ok(())
+}

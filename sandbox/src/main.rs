@@ -1,1 +1,27 @@
-fn main() {}
+//! The sandbox's binary.
+
+use clap::Parser;
+use sandbox::Settings;
+
+/// A Stripe-compatible payment provider, so that everything runs with no account.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { settings } = Cli::parse();
+    startup::logging::start(&settings.logging)?;
+    startup::use_ring_for_tls();
+    let stop = startup::shutdown::on_signal()?;
+    sandbox::serve(settings, stop, announce).await
+}
+
+/// Tells whoever started this process where it listens.
+#[expect(clippy::print_stdout, reason = "stdout is for the parent process, logs go to stderr")]
+fn announce(address: std::net::SocketAddr) {
+    println!("listening sandbox={address}");
+}

@@ -1,0 +1,95 @@
+//! Faults, for tests and demonstrations: what can go wrong at a provider, at will.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// What goes wrong, and how often. Rates are 0 to 1.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FaultSettings {
+    /// Every request waits this long before anything happens.
+    pub latency_ms: u64,
+    /// 500 instead of the effect, remembered under the request's idempotency key.
+    pub error_rate: f64,
+    /// The effect happens, the answer never comes.
+    pub timeout_after_effect_rate: f64,
+    /// Nothing is answered but 503.
+    pub down: bool,
+    /// Webhooks.
+    pub webhooks: WebhookFaults,
+}
+
+/// What goes wrong with webhooks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhookFaults {
+    /// Sent this much later.
+    pub delay_ms: u64,
+    /// Sent twice.
+    pub duplicate_rate: f64,
+    /// Never sent.
+    pub drop_rate: f64,
+    /// Sent in a shuffled order.
+    pub reorder: bool,
+}
+
+impl FaultSettings {
+    /// Refuses rates outside 0 to 1.
+    pub fn check(&self) -> Result<(), String> {
+        let rates = [
+            ("error_rate", self.error_rate),
+            ("timeout_after_effect_rate", self.timeout_after_effect_rate),
+            ("webhooks.duplicate_rate", self.webhooks.duplicate_rate),
+            ("webhooks.drop_rate", self.webhooks.drop_rate),
+        ];
+        match rates.iter().find(|(_, rate)| !(0.0..=1.0).contains(rate)) {
+            Some((name, rate)) => Err(format!("{name} is {rate}, and has to be from 0 to 1")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The faults in force.
+#[derive(Default)]
+pub struct Faults(Mutex<FaultSettings>);
+
+impl Faults {
+    /// What is in force.
+    pub fn get(&self) -> FaultSettings {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other faults in force.
+    pub fn set(&self, settings: FaultSettings) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+}
+
+/// Whether something that happens at `rate` happens now.
+pub fn happens(rate: f64) -> bool {
+    rate > 0.0 && f64::from(random_u32()) < rate * (f64::from(u32::MAX) + 1.0)
+}
+
+/// A random number.
+pub fn random_u32() -> u32 {
+    getrandom::u32().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_from_nought_to_one() {
+        let wild = FaultSettings { error_rate: 1.5, ..FaultSettings::default() };
+        assert!(wild.check().is_err());
+        assert!(FaultSettings::default().check().is_ok());
+        assert!(serde_json::from_str::<FaultSettings>(r#"{"latency":1}"#).is_err());
+    }
+
+    #[test]
+    fn the_ends_of_a_rate_are_certain() {
+        assert!((0..1000).all(|_| happens(1.0) && !happens(0.0)));
+    }
+}

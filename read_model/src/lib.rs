@@ -1,1 +1,51 @@
-//! read_model
+//! What the API reads, and the single rows that it appends. Opens no transactions.
+
+pub mod appends;
+pub mod catalogue;
+mod feed;
+pub mod hub;
+pub mod operators;
+pub mod orders;
+mod pool;
+
+use std::sync::Arc;
+
+pub use catalogue::{Catalogue, Product};
+pub use hub::Hub;
+pub use orders::{Checkout, StoredOrder};
+pub use pool::{ReadError, connect};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+/// Everything the API reads from.
+#[derive(Clone)]
+pub struct ReadModel {
+    /// For single statements.
+    pub pool: PgPool,
+    /// Products and stock, in memory.
+    pub catalogue: Arc<Catalogue>,
+    /// Who waits for which order.
+    pub hub: Arc<Hub>,
+}
+
+impl ReadModel {
+    /// Connects, loads the catalogue, and keeps it fresh until `stop`.
+    ///
+    /// # Errors
+    /// When Postgres can't be reached.
+    pub async fn open(
+        url: &str,
+        as_api_role: bool,
+        connections: u32,
+        stop: CancellationToken,
+    ) -> Result<Self, ReadError> {
+        let pool = connect(url, as_api_role, connections).await?;
+        let model = Self {
+            catalogue: Arc::new(Catalogue::load(&pool).await?),
+            hub: Arc::new(Hub::default()),
+            pool,
+        };
+        tokio::spawn(feed::follow(model.clone(), url.to_owned(), stop));
+        Ok(model)
+    }
+}

@@ -1,0 +1,136 @@
+//! The single rows that the API appends. Each runs in a task of its own: a client that hangs up
+//! half-way can't undo what is about to be acknowledged.
+
+use domain::{OrderId, SecretHash};
+use serde_json::Value;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::ReadError;
+
+/// A webhook event, as it came.
+#[derive(Clone, Debug)]
+pub struct WebhookEvent {
+    /// The provider's id of it.
+    pub event_id: String,
+    /// What kind it is.
+    pub event_type: String,
+    /// The payment that it is about.
+    pub payment_intent: Option<String>,
+    /// The order that the payment names.
+    pub order_id: Option<Uuid>,
+    /// The raw body.
+    pub body: Vec<u8>,
+    /// The headers, without the signature.
+    pub headers: Value,
+}
+
+/// Stores an event, unless it is stored; answers whether it was new.
+///
+/// # Errors
+/// When it is not known to be stored.
+pub async fn store_webhook(pool: &PgPool, event: WebhookEvent) -> Result<bool, ReadError> {
+    let pool = pool.clone();
+    in_own_task(async move {
+        let stored = sqlx::query!(
+            "with stored as (
+                insert into webhook_inbox
+                    (event_id, event_type, payment_intent, order_id, body, headers)
+                values ($1, $2, $3, $4, $5, $6)
+                on conflict (event_id) do nothing
+                returning event_id
+            )
+            select pg_notify('holdfast_inbox', '') from stored",
+            event.event_id,
+            event.event_type,
+            event.payment_intent,
+            event.order_id,
+            event.body,
+            event.headers,
+        )
+        .fetch_optional(&pool)
+        .await?;
+        Ok(stored.is_some())
+    })
+    .await
+}
+
+/// Keeps a shopper's email beside the order that it came with.
+///
+/// # Errors
+/// When it is not known to be kept.
+pub async fn keep_email(
+    pool: &PgPool,
+    order: OrderId,
+    secret: &SecretHash,
+    email: String,
+) -> Result<(), ReadError> {
+    let (pool, secret) = (pool.clone(), secret.as_str().to_owned());
+    in_own_task(async move {
+        sqlx::query!(
+            "insert into order_contacts (order_id, secret_hash, email) values ($1, $2, $3)
+             on conflict (order_id, secret_hash) do nothing",
+            order.0,
+            secret,
+            email,
+        )
+        .execute(&pool)
+        .await?;
+        Ok(())
+    })
+    .await
+}
+
+/// What a browser reports.
+#[derive(Clone, Debug)]
+pub struct AnalyticsEvent {
+    /// SHA-256 of all of it: a repeated report is the same event.
+    pub hash: Vec<u8>,
+    /// Whose browser, for as long as the shopper's session lasts.
+    pub session_id: String,
+    /// What the shopper did.
+    pub kind: String,
+    /// With which product.
+    pub sku: Option<String>,
+    /// When, by the browser's clock.
+    pub at: OffsetDateTime,
+}
+
+/// Keeps what browsers report, each event once.
+///
+/// # Errors
+/// When it is not known to be kept.
+pub async fn keep_analytics(pool: &PgPool, events: Vec<AnalyticsEvent>) -> Result<(), ReadError> {
+    let pool = pool.clone();
+    in_own_task(async move {
+        let hashes: Vec<_> = events.iter().map(|event| event.hash.clone()).collect();
+        let sessions: Vec<_> = events.iter().map(|event| event.session_id.clone()).collect();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.clone()).collect();
+        let skus: Vec<_> = events.iter().map(|event| event.sku.clone()).collect();
+        let times: Vec<_> = events.iter().map(|event| event.at).collect();
+        sqlx::query!(
+            "insert into analytics_events (event_hash, session_id, kind, sku, occurred_at)
+             select * from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+             on conflict (event_hash) do nothing",
+            &hashes,
+            &sessions,
+            &kinds,
+            &skus as &[Option<String>],
+            &times,
+        )
+        .execute(&pool)
+        .await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn in_own_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ReadError>> + Send + 'static,
+) -> Result<T, ReadError> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(ended) => Err(ReadError::Stored(format!("the task that appends has ended: {ended}"))),
+    }
+}

@@ -1,0 +1,140 @@
+//! Following what other processes change: a notification is a hint to look, and looking is done
+//! anyway a few times a second, so that a lost one costs little.
+
+use std::{collections::{BTreeSet, HashSet}, time::Duration};
+
+use domain::OrderId;
+use sqlx::postgres::PgListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{ReadError, ReadModel};
+
+/// How often is looked without a hint.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How far the tables were read. Rows become visible when their transaction commits, not in the
+/// order of their numbers: everything from the oldest transaction that was still running is read
+/// again, and what was seen is skipped.
+#[derive(Default)]
+struct Position {
+    /// As text: sqlx has no type for `xid8`.
+    oldest_running: Option<String>,
+    seen_orders: HashSet<i64>,
+    seen_changes: HashSet<i64>,
+}
+
+/// Keeps `model` fresh until `stop`.
+pub async fn follow(model: ReadModel, url: String, stop: CancellationToken) {
+    let mut listener = None;
+    let mut position = Position::default();
+    while !stop.is_cancelled() {
+        match look(&model, &mut position).await {
+            Ok(()) => model.catalogue.is_fresh(),
+            Err(error) => {
+                tracing::warn!(%error, "the catalogue may be stale");
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = hint(&mut listener, &url) => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+async fn hint(listener: &mut Option<PgListener>, url: &str) {
+    if listener.is_none() {
+        *listener = listen(url).await.ok();
+    }
+    if let Some(open) = listener.as_mut()
+        && open.recv().await.is_ok()
+    {
+        return;
+    }
+    *listener = None;
+    std::future::pending().await
+}
+
+async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen("holdfast").await?;
+    Ok(listener)
+}
+
+async fn look(model: &ReadModel, position: &mut Position) -> Result<(), ReadError> {
+    let Some(from) = position.oldest_running.clone() else {
+        // The catalogue was loaded a moment ago; what has changed since is read from here on.
+        position.oldest_running = Some(oldest_running(model).await?);
+        let skus: Vec<_> = model.catalogue.page(None, usize::MAX);
+        let skus: Vec<_> = skus.iter().map(|product| product.sku.to_string()).collect();
+        return model.catalogue.refresh(&model.pool, &skus).await;
+    };
+    let rows = sqlx::query!(
+        r#"
+        select pg_snapshot_xmin(pg_current_snapshot())::text as "oldest_running!",
+            seq as "seq?", order_id as "order_id?", sku as "sku?"
+        from (select) as one
+        left join (
+            select seq, order_id, null::text as sku from order_events where xid >= $1::text::xid8
+            union all
+            select seq, null, sku from catalogue_changes where xid >= $1::text::xid8
+        ) as news on true
+        "#,
+        from,
+    )
+    .fetch_all(&model.pool)
+    .await?;
+    let mut next = Position::default();
+    let (mut orders, mut skus) = (BTreeSet::new(), BTreeSet::new());
+    for row in rows {
+        next.oldest_running = Some(row.oldest_running);
+        match (row.seq, row.order_id, row.sku) {
+            (Some(seq), Some(order), _) => {
+                next.seen_orders.insert(seq);
+                if !position.seen_orders.contains(&seq) {
+                    orders.insert(order);
+                }
+            }
+            (Some(seq), None, Some(sku)) => {
+                next.seen_changes.insert(seq);
+                if !position.seen_changes.contains(&seq) {
+                    skus.insert(sku);
+                }
+            }
+            _ => {}
+        }
+    }
+    let orders: Vec<_> = orders.into_iter().collect();
+    if !orders.is_empty() {
+        skus.extend(skus_of(model, &orders).await?);
+    }
+    if !skus.is_empty() {
+        let skus: Vec<_> = skus.into_iter().collect();
+        model.catalogue.refresh(&model.pool, &skus).await?;
+    }
+    for order in orders {
+        model.hub.order_changed(OrderId(order));
+    }
+    *position = next;
+    Ok(())
+}
+
+async fn oldest_running(model: &ReadModel) -> Result<String, ReadError> {
+    let xmin = sqlx::query_scalar!(
+        r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin!""#
+    )
+    .fetch_one(&model.pool)
+    .await?;
+    Ok(xmin)
+}
+
+async fn skus_of(model: &ReadModel, orders: &[uuid::Uuid]) -> Result<Vec<String>, ReadError> {
+    let skus = sqlx::query_scalar!(
+        "select distinct sku from order_lines where order_id = any($1)",
+        orders,
+    )
+    .fetch_all(&model.pool)
+    .await?;
+    Ok(skus)
+}

@@ -1,0 +1,190 @@
+//! One order, as shoppers and operators see it.
+
+use domain::{
+    Currency, Fingerprint, Money, OrderId, OrderState, PaymentState, PricedLine, Refusal,
+    SecretHash,
+};
+use serde::Deserialize;
+use sqlx::{PgPool, types::Json};
+use time::OffsetDateTime;
+
+use crate::ReadError;
+
+/// An order with its lines.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    /// Which.
+    pub order_id: OrderId,
+    /// Goes up with every change.
+    pub version: i64,
+    /// What was ordered, at the price at which it is held.
+    pub lines: Vec<PricedLine>,
+    /// Their sum; none for an order that was refused.
+    pub total: Option<Money>,
+    /// The end of the hold; none for an order that was refused.
+    pub expires_at: Option<OffsetDateTime>,
+    /// What changes.
+    pub changing: Changing,
+    /// When it was written.
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+/// The part of an order that changes: the shape of `order_snapshot` in the database.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Changing {
+    /// Where the order stands.
+    pub state: OrderState,
+    /// Where its payment stands.
+    pub payment_state: PaymentState,
+    /// How many attempts to pay there were.
+    pub payment_attempts: u32,
+    /// Why the last one was declined.
+    pub decline_code: Option<String>,
+    /// Where the shopper has to go.
+    pub next_action_url: Option<String>,
+    /// Money given back, minor units.
+    pub refunded_minor: i64,
+    /// Money on its way back, minor units.
+    pub refund_pending_minor: i64,
+}
+
+/// An order with what only the server knows of it.
+#[derive(Clone, Debug)]
+pub struct StoredOrder {
+    /// What its client may see.
+    pub checkout: Checkout,
+    /// Who its client is.
+    pub secret_hash: SecretHash,
+    /// What its client asked for.
+    pub fingerprint: Fingerprint,
+    /// Why nothing is held, if so.
+    pub refusal: Option<Refusal>,
+    /// The provider's id of its payment.
+    pub payment_intent: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    sku: domain::Sku,
+    name: String,
+    quantity: domain::Quantity,
+    unit_price_minor: i64,
+    currency: Currency,
+}
+
+impl From<Line> for PricedLine {
+    fn from(line: Line) -> Self {
+        Self {
+            sku: line.sku,
+            name: line.name,
+            quantity: line.quantity,
+            unit_price: Money::new(line.unit_price_minor, line.currency),
+        }
+    }
+}
+
+/// The order of this id, if it is written.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn find(pool: &PgPool, order: OrderId) -> Result<Option<StoredOrder>, ReadError> {
+    let row = sqlx::query!(
+        r#"
+        select order_id, version, secret_hash, fingerprint, payment_intent, currency, total_minor,
+            expires_at, created_at, updated_at, refusal as "refusal: Json<Refusal>",
+            order_snapshot(orders.*) as "changing!: Json<Changing>",
+            coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'sku', line.sku, 'name', line.name, 'quantity', line.quantity,
+                    'unit_price_minor', line.unit_price_minor,
+                    'currency', coalesce(orders.currency, products.currency)
+                ) order by position)
+                from order_lines as line join products on products.sku = line.sku
+                where line.order_id = orders.order_id
+            ), '[]') as "lines!: Json<Vec<Line>>"
+        from orders
+        where order_id = $1
+        "#,
+        order.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let currency: Option<Currency> = row.currency.as_deref().and_then(|code| code.parse().ok());
+    Ok(Some(StoredOrder {
+        checkout: Checkout {
+            order_id: order,
+            version: row.version,
+            lines: row.lines.0.into_iter().map(PricedLine::from).collect(),
+            total: row.total_minor.zip(currency).map(|(minor, currency)| Money::new(minor, currency)),
+            expires_at: row.expires_at,
+            changing: row.changing.0,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        },
+        secret_hash: SecretHash::from_stored(row.secret_hash),
+        fingerprint: Fingerprint::from_stored(row.fingerprint),
+        refusal: row.refusal.map(|refusal| refusal.0),
+        payment_intent: row.payment_intent,
+    }))
+}
+
+/// One change of an order: its number, and the order's changing part after it.
+#[derive(Clone, Debug)]
+pub struct OrderEvent {
+    /// Its place among all events.
+    pub seq: i64,
+    /// The order's version after it.
+    pub version: i64,
+    /// What happened.
+    pub kind: String,
+    /// The order's changing part after it.
+    pub changing: Changing,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+/// The changes of an order after event `after`, oldest first. An order's own events commit in the
+/// order of their versions, so that none is skipped.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn events_after(
+    pool: &PgPool,
+    order: OrderId,
+    after: i64,
+) -> Result<Vec<OrderEvent>, ReadError> {
+    let rows = sqlx::query!(
+        r#"select seq, version, kind, at, snapshot as "changing: Json<Changing>"
+           from order_events where order_id = $1 and seq > $2 order by version"#,
+        order.0,
+        after,
+    )
+    .fetch_all(pool)
+    .await?;
+    let event = rows.into_iter().map(|row| OrderEvent {
+        seq: row.seq,
+        version: row.version,
+        kind: row.kind,
+        changing: row.changing.0,
+        at: row.at,
+    });
+    Ok(event.collect())
+}
+
+/// How many open holds there are of this client.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn open_holds_of(pool: &PgPool, client_key: &str) -> Result<i64, ReadError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from orders
+           where client_key = $1 and state in ('awaiting_payment', 'paying', 'closing')"#,
+        client_key,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(count)
+}

@@ -1,1 +1,231 @@
-//! api
+//! The HTTP side of Holdfast: shoppers on one listener, operators on another.
+//!
+//! The API starts, signals, updates and reads. It never decides, and never opens a transaction.
+
+mod analytics;
+mod app;
+mod body;
+mod checkouts;
+mod health;
+mod layers;
+mod operator;
+mod pages;
+mod problem;
+mod products;
+mod proxies;
+mod requests;
+mod stock_check;
+mod temporal;
+mod webhooks;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use read_model::ReadModel;
+use startup::{SharedSettings, parse_duration};
+use temporalio_client::Client;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{app::App, proxies::TrustedProxies, temporal::Temporal};
+
+/// Requests under way at once, at the most, on one listener.
+const AT_ONCE: usize = 4_096;
+
+/// The API's own settings.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Settings {
+    /// Where operators reach their API, the dashboard and the metrics.
+    #[arg(long, env = "OPERATOR_LISTEN", default_value = "127.0.0.1:8081")]
+    pub operator_listen: SocketAddr,
+
+    /// The bearer token of the operator listener. [default: made and logged]
+    #[arg(long, env = "OPERATOR_TOKEN", hide_env_values = true)]
+    pub operator_token: Option<String>,
+
+    /// Postgres, as the API's role. [default: DATABASE_URL, with the rights of `holdfast_api`]
+    #[arg(long, env = "API_DATABASE_URL", hide_env_values = true)]
+    pub api_database_url: Option<String>,
+
+    /// Connections to Postgres, at the most.
+    #[arg(long, env = "API_DATABASE_CONNECTIONS", default_value_t = 16)]
+    pub api_database_connections: u32,
+
+    /// The secrets of the provider's webhooks, comma separated, so that one can be rotated.
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", default_value = "whsec_sandbox", value_delimiter = ',', hide_env_values = true)]
+    pub stripe_webhook_secrets: Vec<String>,
+
+    /// The key that the provider's script is loaded with.
+    #[arg(long, env = "STRIPE_PUBLISHABLE_KEY", default_value = "pk_test_sandbox")]
+    pub stripe_publishable_key: String,
+
+    /// How long a hold lasts; fixed for a checkout when it starts.
+    #[arg(long, env = "HOLD_TTL", default_value = "5m", value_parser = parse_duration)]
+    pub hold_ttl: Duration,
+
+    /// How long past it a hold is kept while the provider can't be asked.
+    #[arg(long, env = "EXPIRY_GRACE", default_value = "2m", value_parser = parse_duration)]
+    pub expiry_grace: Duration,
+
+    /// Whose X-Forwarded-For counts: addresses and networks, comma separated.
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "none")]
+    pub trusted_proxies: TrustedProxies,
+
+    /// Open holds from one address, at the most; loopback has no limit.
+    #[arg(long, env = "HOLDS_PER_ADDRESS", default_value_t = 20)]
+    pub holds_per_address: u32,
+
+    /// The Temporal UI, for links.
+    #[arg(long, env = "TEMPORAL_UI_URL", default_value = "http://127.0.0.1:8233")]
+    pub temporal_ui_url: String,
+}
+
+/// Where the API listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// Shoppers and webhooks.
+    pub shop: SocketAddr,
+    /// Operators.
+    pub operator: SocketAddr,
+}
+
+/// Connects to what the API reads from, and keeps it fresh until `stop`.
+///
+/// # Errors
+/// When Postgres can't be reached.
+pub async fn connect(
+    shared: &SharedSettings,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<ReadModel> {
+    let (url, as_role) = match &settings.api_database_url {
+        Some(url) => (url, false),
+        None => (&shared.database_url, true),
+    };
+    ReadModel::open(url, as_role, settings.api_database_connections, stop)
+        .await
+        .context("the API can't read from Postgres: look at DATABASE_URL, and run `worker setup`")
+}
+
+/// Serves both listeners until `stop`, then finishes what is under way.
+///
+/// # Errors
+/// When a port is taken or a setting can't be used.
+pub async fn serve(
+    shared: SharedSettings,
+    settings: Settings,
+    model: ReadModel,
+    client: Client,
+    stop: CancellationToken,
+    ready: impl FnOnce(Addresses),
+) -> anyhow::Result<()> {
+    let shop = bind("SHOP_LISTEN", shared.shop_listen).await?;
+    let operator = bind("OPERATOR_LISTEN", settings.operator_listen).await?;
+    let addresses = Addresses { shop: shop.local_addr()?, operator: operator.local_addr()? };
+    let app = app(&shared, settings, model, client, addresses, stop.clone())?;
+    ready(addresses);
+    let shop_app = with_layers(shop_router(), app.clone());
+    let operator_app = with_layers(operator::router(&app), app);
+    tokio::try_join!(
+        run(shop, shop_app, stop.clone()),
+        run(operator, operator_app, stop.clone()),
+    )?;
+    Ok(())
+}
+
+async fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{setting}={address} can't be listened on: is it taken? Set {setting} to another")
+    })
+}
+
+fn app(
+    shared: &SharedSettings,
+    settings: Settings,
+    model: ReadModel,
+    client: Client,
+    addresses: Addresses,
+    stop: CancellationToken,
+) -> anyhow::Result<App> {
+    let metrics = PrometheusBuilder::new().build_recorder();
+    let handle = metrics.handle();
+    if metrics::set_global_recorder(metrics).is_err() {
+        tracing::warn!("metrics are recorded elsewhere already");
+    }
+    let public_url = match &shared.public_url {
+        Some(_) => shared.public_url(),
+        None => format!("http://{}", addresses.shop),
+    };
+    Ok(App(Arc::new(app::Shared {
+        model,
+        namespace: client.options().namespace.clone(),
+        temporal: Temporal(client),
+        public_url,
+        hold_ttl: settings.hold_ttl,
+        expiry_grace: settings.expiry_grace,
+        webhook_secrets: settings.stripe_webhook_secrets,
+        operator_token: operator_token(settings.operator_token, settings.operator_listen)?,
+        trusted_proxies: settings.trusted_proxies,
+        holds_per_address: settings.holds_per_address,
+        temporal_ui_url: settings.temporal_ui_url.trim_end_matches('/').to_owned(),
+        metrics: handle,
+        stop,
+    })))
+}
+
+fn operator_token(given: Option<String>, listen: SocketAddr) -> anyhow::Result<String> {
+    if let Some(token) = given.filter(|token| !token.is_empty()) {
+        return Ok(token);
+    }
+    anyhow::ensure!(
+        listen.ip().is_loopback(),
+        "OPERATOR_LISTEN={listen} can be reached from outside: set OPERATOR_TOKEN"
+    );
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("make a token: {error}"))?;
+    let token = hex::encode(bytes);
+    tracing::warn!(token, "no OPERATOR_TOKEN was given; this one was made for this run");
+    Ok(token)
+}
+
+fn shop_router() -> Router<App> {
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs")
+        .config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    Router::new()
+        .merge(checkouts::router())
+        .merge(products::router())
+        .merge(stock_check::router())
+        .merge(webhooks::router())
+        .merge(analytics::router())
+        .merge(health::router())
+        .merge(pages::router())
+        .merge(docs)
+}
+
+fn with_layers(router: Router<App>, app: App) -> Router {
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    router
+        .route_layer(from_fn_with_state(slots, layers::shed))
+        .layer(from_fn(layers::outermost))
+        .with_state(app)
+}
+
+/// Serves one listener until `stop`; then what is under way has ten seconds to finish.
+async fn run(listener: TcpListener, app: Router, stop: CancellationToken) -> anyhow::Result<()> {
+    let stopped = stop.clone();
+    let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move { stopped.cancelled().await });
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    };
+    tokio::select! {
+        served = server => served.context("serve HTTP"),
+        () = patience => Ok(()),
+    }
+}

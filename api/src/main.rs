@@ -1,1 +1,34 @@
-fn main() {}
+//! The API's binary.
+
+use std::time::Duration;
+
+use api::{Addresses, Settings};
+use clap::Parser;
+use startup::SharedSettings;
+
+/// Holdfast's HTTP API: shoppers, operators, webhooks.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    shared: SharedSettings,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { shared, settings } = Cli::parse();
+    startup::logging::start(&shared.logging)?;
+    startup::use_ring_for_tls();
+    let stop = startup::shutdown::on_signal()?;
+    let client = shared.temporal.connect("api", Duration::from_secs(60)).await?;
+    let model = api::connect(&shared, &settings, stop.clone()).await?;
+    api::serve(shared, settings, model, client, stop, announce).await
+}
+
+/// Tells whoever started this process where it listens.
+#[expect(clippy::print_stdout, reason = "stdout is for the parent process, logs go to stderr")]
+fn announce(addresses: Addresses) {
+    println!("listening shop={} operator={}", addresses.shop, addresses.operator);
+}

@@ -1,1 +1,63 @@
-fn main() {}
+//! API and worker in one process, on one Temporal connection: a checkout's first workflow task
+//! comes back with the answer to its start, and a change made here is known here at once.
+
+use std::time::Duration;
+
+use activities::{ChangeSink, Changes};
+use anyhow::Context;
+use clap::Parser;
+use read_model::ReadModel;
+use startup::SharedSettings;
+
+/// Holdfast: a durable checkout. API and worker in one process.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    shared: SharedSettings,
+    #[command(flatten)]
+    api: api::Settings,
+    #[command(flatten)]
+    worker: worker::Settings,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { shared, api, worker } = Cli::parse();
+    startup::logging::start(&shared.logging)?;
+    startup::use_ring_for_tls();
+    let stop = startup::shutdown::on_signal()?;
+    let client = shared.temporal.connect("holdfast", Duration::from_secs(60)).await?;
+    let model = api::connect(&shared, &api, stop.clone()).await?;
+    let sink = tell_at_once(model.clone());
+    let prepared = worker::prepare(&shared, &worker, client.clone(), Some(sink)).await?;
+
+    let serving = api::serve(shared, api, model, client, stop.clone(), announce);
+    let served = async {
+        let served = serving.await;
+        stop.cancel();
+        served
+    };
+    // The worker outlives the API's draining: what the API has accepted still gets its answer.
+    let (served, ran) = tokio::join!(served, prepared.run(stop.clone()));
+    served.context("the API")?;
+    ran.context("the worker")
+}
+
+/// Hands changes made in this process to its API, without the way through Postgres.
+fn tell_at_once(model: ReadModel) -> ChangeSink {
+    ChangeSink::new(move |changes: Changes| {
+        for level in &changes.stock {
+            model.catalogue.stock_changed(&level.sku, level.available(), level.version);
+        }
+        for order in changes.orders {
+            model.hub.order_changed(order);
+        }
+    })
+}
+
+/// Tells whoever started this process where it listens.
+#[expect(clippy::print_stdout, reason = "stdout is for the parent process, logs go to stderr")]
+fn announce(addresses: api::Addresses) {
+    println!("listening shop={} operator={}", addresses.shop, addresses.operator);
+}

@@ -1,0 +1,36 @@
+//! What every handler shares.
+
+use std::{sync::Arc, time::Duration};
+
+use read_model::ReadModel;
+
+use crate::{proxies::TrustedProxies, temporal::Temporal};
+
+/// The application: one for both listeners.
+#[derive(Clone)]
+pub struct App(pub Arc<Shared>);
+
+/// What handlers read.
+pub struct Shared {
+    pub model: ReadModel,
+    pub temporal: Temporal,
+    pub public_url: String,
+    pub hold_ttl: Duration,
+    pub expiry_grace: Duration,
+    pub webhook_secrets: Vec<String>,
+    pub operator_token: String,
+    pub trusted_proxies: TrustedProxies,
+    pub holds_per_address: u32,
+    pub temporal_ui_url: String,
+    pub namespace: String,
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    pub stop: tokio_util::sync::CancellationToken,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,131 @@
+//! `GET /v1/checkouts/{order_id}/events`: every change of an order, as it happens.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use domain::OrderId;
+use futures::Stream;
+use read_model::{
+    Checkout,
+    orders::{self, OrderEvent},
+};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    Known, access::Access, known, order_id,
+    view::{checkout_at, reserving_json},
+};
+use crate::{app::App, problem::Answer};
+
+/// How often a silent stream says that it is alive.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// How often is looked without word of a change.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+pub async fn stream(
+    State(app): State<App>,
+    Path(order): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let order = order_id(&order)?;
+    let access = Access::of(&headers)?;
+    let known = known(&app, order, &access.secret).await?;
+    let last_seen = last_event_id(&headers);
+    if let (Known::Written(stored), Some(last)) = (&known, last_seen)
+        && stored.checkout.changing.state.has_ended()
+        && orders::events_after(&app.model.pool, order, last).await?.is_empty()
+    {
+        // Tells EventSource not to come back.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let (sender, events) = mpsc::channel(4);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = app.stop.cancelled() => {}
+            () = sender.closed() => {}
+            () = follow(&app, order, known, last_seen, &sender) => {}
+        }
+    });
+    let mut response = Sse::new(as_stream(events))
+        .keep_alive(KeepAlive::new().interval(COMMENT_EVERY).text(""))
+        .into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn as_stream(events: mpsc::Receiver<Event>) -> impl Stream<Item = Result<Event, Infallible>> {
+    futures::StreamExt::map(ReceiverStream::new(events), Ok)
+}
+
+fn last_event_id(headers: &HeaderMap) -> Option<i64> {
+    headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Sends what the client has not seen, then each change, until the order has ended.
+async fn follow(
+    app: &App,
+    order: OrderId,
+    known: Known,
+    last_seen: Option<i64>,
+    sender: &mpsc::Sender<Event>,
+) {
+    let mut subscription = app.model.hub.subscribe(order);
+    if let Known::Reserving(memo) = known
+        && !send(sender, None, &reserving_json(order, &memo)).await
+    {
+        return;
+    }
+    let mut position = last_seen;
+    loop {
+        match news(app, order, position).await {
+            Ok(Some((checkout, events))) => {
+                for event in events {
+                    let body =
+                        checkout_at(&checkout, &event.changing, event.version, event.at);
+                    position = Some(event.seq);
+                    if !send(sender, position, &body).await || event.changing.state.has_ended() {
+                        return;
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(_unavailable) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+        drop(tokio::time::timeout(LOOK_EVERY, subscription.changed()).await);
+    }
+}
+
+/// The events after `position`; without one, the newest: the checkout as it is.
+async fn news(
+    app: &App,
+    order: OrderId,
+    position: Option<i64>,
+) -> Answer<Option<(Checkout, Vec<OrderEvent>)>> {
+    let mut events = orders::events_after(&app.model.pool, order, position.unwrap_or(0)).await?;
+    if events.is_empty() {
+        return Ok(None);
+    }
+    if position.is_none() {
+        events.drain(..events.len() - 1);
+    }
+    let stored = orders::find(&app.model.pool, order).await?;
+    Ok(stored.map(|stored| (stored.checkout, events)))
+}
+
+async fn send(sender: &mpsc::Sender<Event>, id: Option<i64>, checkout: &Value) -> bool {
+    let event = Event::default().event("checkout").data(checkout.to_string());
+    let event = match id {
+        Some(id) => event.id(id.to_string()),
+        None => event,
+    };
+    sender.send(event).await.is_ok()
+}

@@ -1,0 +1,146 @@
+//! `/v1/checkouts/{order_id}` and what is below it.
+
+mod access;
+mod cancel;
+mod events;
+mod pay;
+mod start;
+mod view;
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use domain::{OrderId, PricedLine, SecretHash};
+use read_model::{Checkout, StoredOrder, orders};
+use workflows::CheckoutMemo;
+
+pub use self::view::{checkout_json, rfc3339};
+use self::{access::Access, view::reserving_json};
+use crate::{
+    app::App,
+    problem::{Answer, Kind, Problem},
+};
+
+/// The paths of checkouts.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/checkouts/{order_id}", put(start::put).get(read).delete(cancel::delete))
+        .route("/v1/checkouts/{order_id}/payment", post(pay::post))
+        .route("/v1/checkouts/{order_id}/events", get(events::stream))
+}
+
+/// An order as far as it is known: written, or just started.
+enum Known {
+    Written(Box<StoredOrder>),
+    Reserving(CheckoutMemo),
+}
+
+async fn read(
+    State(app): State<App>,
+    Path(order): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let order = order_id(&order)?;
+    let access = Access::of(&headers)?;
+    match known(&app, order, &access.secret).await? {
+        Known::Written(stored) => {
+            let etag = etag(stored.checkout.version);
+            if matches_etag(&headers, &etag) {
+                return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+            }
+            Ok(answer(StatusCode::OK, &stored.checkout))
+        }
+        Known::Reserving(memo) => {
+            Ok(no_store(Json(reserving_json(order, &memo)).into_response()))
+        }
+    }
+}
+
+/// The order, if there is one and it belongs to the holder of `secret`.
+async fn known(app: &App, order: OrderId, secret: &SecretHash) -> Answer<Known> {
+    let not_found = || Problem::new(Kind::CheckoutNotFound);
+    if let Some(stored) = orders::find(&app.model.pool, order).await? {
+        return if stored.secret_hash.matches(secret) {
+            Ok(Known::Written(Box::new(stored)))
+        } else {
+            Err(not_found())
+        };
+    }
+    let memo = app.temporal.memo(order).await?.ok_or_else(not_found)?;
+    if memo.secret_hash.matches(secret) { Ok(Known::Reserving(memo)) } else { Err(not_found()) }
+}
+
+/// Waits until the order is written and `done` says so, up to `limit`; answers it as it is then.
+async fn wait_until(
+    app: &App,
+    order: OrderId,
+    limit: Duration,
+    done: impl Fn(&StoredOrder) -> bool,
+) -> Answer<Option<StoredOrder>> {
+    let deadline = tokio::time::Instant::now() + limit;
+    let mut subscription = app.model.hub.subscribe(order);
+    loop {
+        let stored = orders::find(&app.model.pool, order).await?;
+        let now = tokio::time::Instant::now();
+        if now >= deadline || stored.as_ref().is_some_and(&done) {
+            return Ok(stored);
+        }
+        // Word of a change can be lost; a look now and then can't.
+        let look_again = (now + Duration::from_millis(250)).min(deadline);
+        drop(tokio::time::timeout_at(look_again, subscription.changed()).await);
+    }
+}
+
+/// The order id of a path: what is no UUID names no checkout.
+fn order_id(text: &str) -> Answer<OrderId> {
+    text.parse().map_err(|_| {
+        Problem::new(Kind::CheckoutNotFound).because("an order id is a UUID that the client makes")
+    })
+}
+
+fn etag(version: i64) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether the client has this version already.
+pub fn matches_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let Some(given) = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let ours = etag.to_str().unwrap_or_default();
+    given.split(',').map(str::trim).any(|theirs| {
+        theirs == "*" || theirs.strip_prefix("W/").unwrap_or(theirs) == ours
+    })
+}
+
+fn answer(status: StatusCode, checkout: &Checkout) -> Response {
+    let etag = [(header::ETAG, etag(checkout.version))];
+    no_store((status, etag, Json(checkout_json(checkout))).into_response())
+}
+
+fn no_store(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn retry_after(mut response: Response, seconds: u16) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// A line of people's words for the Temporal UI: what, and for how much.
+fn summary(lines: &[PricedLine], total: domain::Money) -> String {
+    let first = lines.first().map(|line| format!("{} × {}", line.quantity.get(), line.name));
+    let more = match lines.len() {
+        0 | 1 => String::new(),
+        lines => format!(" and {} more", lines - 1),
+    };
+    format!("{}{more} · {total}", first.unwrap_or_default())
+}

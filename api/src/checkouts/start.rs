@@ -1,0 +1,209 @@
+//! `PUT /v1/checkouts/{order_id}`: starts a checkout, or answers the one that there is.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{Fingerprint, Money, OrderId, PricedLine, Refusal, allocate, order};
+use hmac::{Hmac, Mac};
+use read_model::{StoredOrder, appends, orders};
+use sha2::Sha256;
+use workflows::{CheckoutInput, CheckoutMemo};
+
+use super::{access::Access, answer, no_store, order_id, retry_after, summary, wait_until};
+use crate::{
+    app::App,
+    body::JsonBody,
+    checkouts::view::reserving_json,
+    problem::{Answer, Kind, Problem},
+    requests::StartCheckout,
+    temporal::Started,
+};
+
+/// How long a shopper waits for the stock to be held before being told to look again.
+const OUTCOME_WITHIN: Duration = Duration::from_secs(2);
+
+pub async fn put(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(order): Path<String>,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Answer<Response> {
+    let order = order_id(&order)?;
+    let access = Access::for_write(&headers, &app)?;
+    let request = StartCheckout::read(&body.0)?;
+    let client = app.trusted_proxies.client(peer.ip(), &headers);
+    let cookie = access.set_cookie(order, &app);
+    let asked = Asked {
+        order,
+        fingerprint: Fingerprint::of(
+            &request.lines, request.expected_total, request.email.as_deref(),
+        ),
+        request,
+        access,
+        client,
+    };
+    // A task of its own: a client that hangs up can't leave half of this undone.
+    let answered = tokio::spawn(async move { start_or_find(&app, asked).await }).await;
+    let mut response = answered.map_err(|_| Problem::new(Kind::Internal))??;
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+struct Asked {
+    order: OrderId,
+    request: StartCheckout,
+    fingerprint: Fingerprint,
+    access: Access,
+    client: std::net::IpAddr,
+}
+
+async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
+    if let Some(stored) = orders::find(&app.model.pool, asked.order).await? {
+        return known_order(&asked, &stored, StatusCode::OK);
+    }
+    let priced = match price(app, &asked) {
+        Ok(priced) => priced,
+        Err(_) => match second_look(app, &asked).await? {
+            SecondLook::CanBeHad(priced) => priced,
+            SecondLook::AlreadyStarted(memo) => return follow(app, &asked, memo, StatusCode::OK).await,
+            SecondLook::No(refusal) => return Err(Problem::refused(&refusal)),
+        },
+    };
+    let client_key = limit_holds(app, &asked).await?;
+    if let Some(email) = asked.request.email.clone() {
+        appends::keep_email(&app.model.pool, asked.order, &asked.access.secret, email).await?;
+    }
+    let memo = memo(&asked, priced.0, priced.1);
+    let input = CheckoutInput {
+        order_id: asked.order,
+        lines: asked.request.lines.clone(),
+        expected_total: asked.request.expected_total,
+        secret_hash: asked.access.secret.clone(),
+        fingerprint: asked.fingerprint.clone(),
+        hold_ttl_ms: milliseconds(app.hold_ttl),
+        expiry_grace_ms: milliseconds(app.expiry_grace),
+        client_key,
+    };
+    let summary = summary(&memo.lines, memo.total);
+    match app.temporal.start_checkout(input, memo.clone(), summary).await? {
+        Started::Now => follow(app, &asked, memo, StatusCode::CREATED).await,
+        Started::Before => match app.temporal.memo(asked.order).await? {
+            Some(memo) => follow(app, &asked, memo, StatusCode::OK).await,
+            None => Err(Problem::new(Kind::TemporalUnavailable).retry_after(1)),
+        },
+    }
+}
+
+/// Answers for an order that is written.
+fn known_order(asked: &Asked, stored: &StoredOrder, status: StatusCode) -> Answer<Response> {
+    if !stored.secret_hash.matches(&asked.access.secret) {
+        return Err(Problem::new(Kind::CheckoutNotFound));
+    }
+    if stored.fingerprint != asked.fingerprint {
+        return Err(Problem::new(Kind::OrderIdReused));
+    }
+    match &stored.refusal {
+        Some(refusal) => Err(Problem::refused(refusal)),
+        None => Ok(answer(status, &stored.checkout)),
+    }
+}
+
+/// Waits for a started order's outcome, as long as a shopper waits.
+async fn follow(
+    app: &App,
+    asked: &Asked,
+    memo: CheckoutMemo,
+    status: StatusCode,
+) -> Answer<Response> {
+    if !memo.secret_hash.matches(&asked.access.secret) {
+        return Err(Problem::new(Kind::CheckoutNotFound));
+    }
+    if memo.fingerprint != asked.fingerprint {
+        return Err(Problem::new(Kind::OrderIdReused));
+    }
+    match wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
+        Some(stored) => known_order(asked, &stored, status),
+        None => {
+            let reserving = Json(reserving_json(asked.order, &memo));
+            Ok(retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1))
+        }
+    }
+}
+
+type Priced = (Vec<PricedLine>, Money);
+
+/// What the lines cost by the snapshot, if all of them can be had.
+fn price(app: &App, asked: &Asked) -> Result<Priced, Refusal> {
+    let lines = &asked.request.lines;
+    let mut stock = app.model.catalogue.stock(lines.as_slice().iter().map(|line| &line.sku));
+    let priced = allocate(lines, asked.request.expected_total, &mut stock)?;
+    let total = order::total(&priced).ok_or(Refusal::NoTotal)?;
+    Ok((priced, total))
+}
+
+enum SecondLook {
+    CanBeHad(Priced),
+    AlreadyStarted(CheckoutMemo),
+    No(Refusal),
+}
+
+/// The snapshot says no. It may lag, and the units may be held by this very order: nobody is
+/// refused before both were looked at.
+async fn second_look(app: &App, asked: &Asked) -> Answer<SecondLook> {
+    let lines = asked.request.lines.as_slice();
+    let skus: Vec<_> = lines.iter().map(|line| line.sku.to_string()).collect();
+    app.model.catalogue.refresh(&app.model.pool, &skus).await?;
+    let refusal = match price(app, asked) {
+        Ok(priced) => return Ok(SecondLook::CanBeHad(priced)),
+        Err(refusal) => refusal,
+    };
+    match app.temporal.memo(asked.order).await? {
+        Some(memo) => Ok(SecondLook::AlreadyStarted(memo)),
+        None => Ok(SecondLook::No(refusal)),
+    }
+}
+
+/// Refuses an address that has too many open holds; answers what this one is counted under.
+async fn limit_holds(app: &App, asked: &Asked) -> Answer<Option<String>> {
+    if asked.client.is_loopback() {
+        return Ok(None);
+    }
+    let key = client_key(app, asked.client);
+    let open = orders::open_holds_of(&app.model.pool, &key).await?;
+    if open >= i64::from(app.holds_per_address) {
+        return Err(Problem::new(Kind::TooManyHolds).retry_after(30));
+    }
+    Ok(Some(key))
+}
+
+/// A keyed hash of an address: the same on every node, and no address to be read in histories.
+fn client_key(app: &App, client: std::net::IpAddr) -> String {
+    let key = app.webhook_secrets.first().map(String::as_bytes).unwrap_or_default();
+    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mut mac| {
+        mac.update(b"client address ");
+        mac.update(client.to_string().as_bytes());
+        hex::encode(mac.finalize().into_bytes())
+    });
+    mac.unwrap_or_default()
+}
+
+fn memo(asked: &Asked, lines: Vec<PricedLine>, total: Money) -> CheckoutMemo {
+    CheckoutMemo {
+        secret_hash: asked.access.secret.clone(),
+        fingerprint: asked.fingerprint.clone(),
+        lines,
+        total,
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

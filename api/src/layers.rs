@@ -1,0 +1,122 @@
+//! What every request passes through: its id, its limits, its headers, its place in the metrics.
+
+use std::{panic::AssertUnwindSafe, time::{Duration, Instant}};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::problem::{IsProblem, Kind, Problem};
+
+/// The name of the header that carries a request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How long a request may take. Event streams are answered at once and go on.
+const TIME_LIMIT: Duration = Duration::from_secs(12);
+
+/// The outermost layer: every response has an id, every error is a problem, nothing escapes.
+pub async fn outermost(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    let began = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let span = tracing::info_span!("http", %method, path, request_id = id.to_str().unwrap_or_default());
+    let answered = AssertUnwindSafe(tokio::time::timeout(TIME_LIMIT, next.run(request)))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
+    let response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(_elapsed)) => Problem::new(Kind::Overloaded).retry_after(2).into_response(),
+        Err(_panic) => {
+            span.in_scope(|| tracing::error!("a handler panicked"));
+            Problem::new(Kind::Internal).into_response()
+        }
+    };
+    let mut response = as_problem(response, &method, &path);
+    record(&method, route.as_deref(), response.status(), began.elapsed());
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    for (name, value) in SECURITY {
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// What browsers are told of every answer. The docs page brings its own styles inline.
+const SECURITY: [(&str, &str); 4] = [
+    ("content-security-policy", "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+];
+
+fn request_id(request: &Request) -> HeaderValue {
+    let given = request.headers().get(REQUEST_ID).filter(|value| {
+        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        HeaderValue::from_str(&Uuid::now_v7().to_string()).unwrap_or(HeaderValue::from_static("-"))
+    })
+}
+
+/// Adds `instance` to a problem, and makes one of the router's own bare refusals.
+fn as_problem(response: Response, method: &Method, path: &str) -> Response {
+    if let Some(IsProblem(body)) = response.extensions().get::<IsProblem>() {
+        let mut body = body.clone();
+        body["instance"] = path.into();
+        let (parts, _) = response.into_parts();
+        let body = if method == Method::HEAD { Body::empty() } else { body.to_string().into() };
+        return without_length(Response::from_parts(parts, body));
+    }
+    let kind = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
+        StatusCode::NOT_FOUND => Kind::NotFound,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Kind::InvalidRequest,
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::BodyTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+        _ => return response,
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut problem = as_problem(Problem::new(kind).into_response(), method, path);
+    if let Some(allow) = allow {
+        problem.headers_mut().insert(header::ALLOW, allow);
+    }
+    problem
+}
+
+fn without_length(mut response: Response) -> Response {
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}
+
+/// Rate, errors and duration by route; a path that no route takes is one of a kind.
+fn record(method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
+    let labels = [
+        ("method", method.as_str().to_owned()),
+        ("route", route.unwrap_or("none").to_owned()),
+        ("status", status.as_u16().to_string()),
+    ];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(took.as_secs_f64());
+}
+
+/// Sheds load: beyond this many requests at once, the rest is told to come back.
+pub async fn shed(
+    axum::extract::State(slots): axum::extract::State<std::sync::Arc<tokio::sync::Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match slots.try_acquire() {
+        Ok(_slot) => next.run(request).await,
+        Err(_none_left) => Problem::new(Kind::Overloaded).retry_after(1).into_response(),
+    }
+}

@@ -1,0 +1,181 @@
+//! What the API asks of Temporal: start, describe, update; each within a time that a shopper
+//! waits.
+
+use std::time::{Duration, SystemTime};
+
+use domain::{OrderId, PayRefusal};
+use temporalio_client::{
+    Client, RetryOptions, RpcOptions, WorkflowDescribeOptions, WorkflowExecuteUpdateOptions,
+    WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
+    errors::{WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError},
+    tonic::Code,
+};
+use temporalio_common::{MemoValues, search_attributes::SearchAttributes};
+use workflows::{
+    CancelAnswer, ChangeOutcome, ChangeRequest, Checkout, CheckoutInput, CheckoutMemo, Operator,
+    Pay, PayAnswer, TASK_QUEUE,
+    search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL},
+};
+
+use crate::problem::{Answer, Kind, Problem};
+
+/// How long one request to Temporal may take, its retries included.
+const PATIENCE: Duration = Duration::from_millis(1_400);
+/// How long an update may take: the worker has to take it.
+const UPDATE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The connection to Temporal.
+#[derive(Clone)]
+pub struct Temporal(pub Client);
+
+/// Whether this request started the workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// It did.
+    Now,
+    /// Another one had.
+    Before,
+}
+
+impl Temporal {
+    /// Starts the workflow of a checkout, unless there is one.
+    pub async fn start_checkout(
+        &self,
+        input: CheckoutInput,
+        memo: CheckoutMemo,
+        summary: String,
+    ) -> Answer<Started> {
+        let ends = SystemTime::now() + Duration::from_millis(input.hold_ttl_ms);
+        let mut memos = MemoValues::new();
+        let total = memo.total.amount;
+        memos.insert(CheckoutMemo::KEY, memo);
+        let options = WorkflowStartOptions::new(TASK_QUEUE, input.order_id.workflow_id())
+            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
+            .enable_eager_workflow_start(true)
+            .search_attributes(SearchAttributes::new([
+                CHECKOUT_STATE.value_set("awaiting_payment".to_owned()),
+                ORDER_TOTAL.value_set(total),
+                HOLD_EXPIRES_AT.value_set(ends.into()),
+            ]))
+            .memo(memos)
+            .static_summary(summary)
+            .rpc_options(rpc(PATIENCE))
+            .build();
+        let started = within(PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
+        match started {
+            Ok(_) => Ok(Started::Now),
+            Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Before),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// What the workflow of an order was started with, if there is one.
+    pub async fn memo(&self, order: OrderId) -> Answer<Option<CheckoutMemo>> {
+        let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
+        let options = WorkflowDescribeOptions::builder().rpc_options(rpc(PATIENCE)).build();
+        match within(PATIENCE, handle.describe(options)).await? {
+            Ok(description) => description
+                .memo()
+                .get::<CheckoutMemo>(CheckoutMemo::KEY)
+                .map_err(|error| {
+                    tracing::error!(%order, ?error, "a workflow's memo can't be read");
+                    Problem::new(Kind::Internal)
+                }),
+            Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Hands a try to pay to the order's workflow. None when there is no open one.
+    pub async fn pay(&self, order: OrderId, pay: Pay) -> Answer<Option<PayAnswer>> {
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .update_id(pay.attempt_id.to_string())
+            .rpc_options(rpc(UPDATE_PATIENCE))
+            .build();
+        let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
+        let answer = within(UPDATE_PATIENCE, handle.execute_update(Checkout::pay, pay, options));
+        updated(answer.await?)
+    }
+
+    /// Calls the order off. None when there is no open workflow.
+    pub async fn cancel(&self, order: OrderId) -> Answer<Option<CancelAnswer>> {
+        let options =
+            WorkflowExecuteUpdateOptions::builder().rpc_options(rpc(UPDATE_PATIENCE)).build();
+        let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
+        let answer = within(UPDATE_PATIENCE, handle.execute_update(Checkout::cancel, (), options));
+        updated(answer.await?)
+    }
+
+    /// Makes an operator's change, once, and answers what came of it.
+    pub async fn change(&self, request: ChangeRequest) -> Answer<ChangeOutcome> {
+        let id = request.workflow_id();
+        let options = WorkflowStartOptions::new(TASK_QUEUE, id.clone())
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .enable_eager_workflow_start(true)
+            .static_summary(format!("{}: {}", request.actor, request.reason))
+            .rpc_options(rpc(PATIENCE))
+            .build();
+        let started = self.0.start_workflow(Operator::run, request, options);
+        let handle = within(PATIENCE, started).await?.map_err(|error| unavailable(&error))?;
+        let result = handle.get_result(WorkflowGetResultOptions::default());
+        within(Duration::from_secs(8), result).await?.map_err(|error| unavailable(&error))
+    }
+
+    /// Whether Temporal answers.
+    pub async fn is_reachable(&self) -> bool {
+        let handle = self.0.get_workflow_handle::<Checkout>("checkout/is-temporal-there");
+        let options = WorkflowDescribeOptions::builder()
+            .rpc_options(rpc(Duration::from_secs(1)))
+            .build();
+        let described = within(Duration::from_secs(1), handle.describe(options)).await;
+        matches!(described, Ok(Ok(_) | Err(WorkflowInteractionError::NotFound(_))))
+    }
+}
+
+fn updated<T>(answer: Result<T, WorkflowUpdateError>) -> Answer<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(WorkflowUpdateError::NotFound(_)) => Ok(None),
+        // The workflow ended, or the update came as it did: the order's row knows more.
+        Err(WorkflowUpdateError::Failed(failure)) => {
+            tracing::info!(failure = failure.message, "an update was not taken");
+            Ok(None)
+        }
+        Err(WorkflowUpdateError::Rpc(status)) if status.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+fn rpc(limit: Duration) -> RpcOptions {
+    let retries = RetryOptions::builder()
+        .initial_interval(Duration::from_millis(50))
+        .max_elapsed_time(Some(limit))
+        .max_retries(4)
+        .build();
+    RpcOptions::builder().timeout(limit).retry_options(retries).build()
+}
+
+async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Answer<T> {
+    tokio::time::timeout(limit, call).await.map_err(|_| {
+        tracing::warn!(?limit, "Temporal did not answer in time");
+        Problem::new(Kind::TemporalUnavailable).retry_after(2)
+    })
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::warn!(error = format!("{error:?}"), "Temporal");
+    Problem::new(Kind::TemporalUnavailable).retry_after(2)
+}
+
+impl From<PayRefusal> for Kind {
+    fn from(refusal: PayRefusal) -> Self {
+        match refusal {
+            PayRefusal::StillReserving | PayRefusal::AlreadyUnderWay => Self::StillReserving,
+            PayRefusal::HoldEnded => Self::HoldEnded,
+            PayRefusal::TooManyAttempts => Self::TooManyAttempts,
+        }
+    }
+}

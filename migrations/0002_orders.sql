@@ -84,7 +84,7 @@ create table order_events (
     version bigint not null,
     kind text not null,
     snapshot jsonb not null,
-    at timestamptz not null default clock_timestamp(),
+    at timestamptz not null,
     xid xid8 not null default pg_current_xact_id(),
     constraint order_events_pkey primary key (seq),
     constraint order_events_one_a_version unique (order_id, version)

@@ -37,6 +37,7 @@ impl Database {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("holdfast-worker").options([
             ("idle_in_transaction_session_timeout", "5s"),
+            ("client_min_messages", "error"),
             ("lock_timeout", "5s"),
             ("statement_timeout", "30s"),
         ]);
@@ -85,7 +86,7 @@ impl Database {
 
 /// Guards the pool: a connection that comes back inside a transaction is rolled back.
 async fn end_open_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    // Outside a transaction this is a warning that nobody reads, not an error.
+    // Outside a transaction this is a warning, which `client_min_messages` keeps from us.
     connection.execute("rollback").await?;
     Ok(true)
 }

@@ -53,7 +53,11 @@ async fn made_before(
     .fetch_optional(connection)
     .await?;
     Ok(made.map(|made| {
-        if made.request.0.change == request.change { made.outcome.0 } else { ChangeOutcome::IdReused }
+        if made.request.0.change == request.change {
+            made.outcome.0
+        } else {
+            ChangeOutcome::IdReused
+        }
     }))
 }
 
@@ -104,7 +108,9 @@ async fn adjust_stock(
     )
     .fetch_optional(&mut *connection)
     .await?;
-    let Some(row) = level else { return Ok(ChangeOutcome::UnknownSku) };
+    let Some(row) = level else {
+        return Ok(ChangeOutcome::UnknownSku);
+    };
     let sku = row.sku.parse().map_err(|_| DatabaseError::Stored(row.sku))?;
     let mut level = StockLevel {
         sku,

@@ -43,8 +43,8 @@ pub async fn begin_attempt(
             insert into payment_attempts (order_id, attempt_id, number, payment_method)
             select order_id, $3, $2, $4 from begun
         ), event as (
-            insert into order_events (order_id, version, kind, snapshot)
-            select order_id, version, 'attempt_begun', order_snapshot(row(begun.*)::orders)
+            insert into order_events (order_id, version, kind, snapshot, at)
+            select order_id, version, 'attempt_begun', order_snapshot(row(begun.*)::orders), updated_at
             from begun
         )
         select total_minor, currency, payment_intent from begun",
@@ -81,7 +81,9 @@ async fn resume_attempt(
     )
     .fetch_optional(pool)
     .await?;
-    let Some(row) = row else { return Ok(Begun::OrderHasMovedOn) };
+    let Some(row) = row else {
+        return Ok(Begun::OrderHasMovedOn);
+    };
     match (row.outcome.as_deref(), row.state.as_str()) {
         (Some("declined"), _) => {
             let code = row.decline_code.unwrap_or_default();
@@ -154,8 +156,8 @@ pub async fn record_payment(
             where payment_attempts.order_id = told.order_id
               and number = told.payment_attempts and $3 = 'declined'
         )
-        insert into order_events (order_id, version, kind, snapshot)
-        select order_id, version, $3, order_snapshot(row(told.*)::orders) from told",
+        insert into order_events (order_id, version, kind, snapshot, at)
+        select order_id, version, $3, order_snapshot(row(told.*)::orders), updated_at from told",
         order.0,
         state,
         payment_state,
@@ -210,8 +212,8 @@ pub async fn begin_closing(pool: &PgPool, order: OrderId) -> Result<bool, Databa
             where order_id = $1 and state in ('awaiting_payment', 'paying')
             returning *
         )
-        insert into order_events (order_id, version, kind, snapshot)
-        select order_id, version, 'closing', order_snapshot(row(closed.*)::orders) from closed",
+        insert into order_events (order_id, version, kind, snapshot, at)
+        select order_id, version, 'closing', order_snapshot(row(closed.*)::orders), updated_at from closed",
         order.0,
     )
     .execute(pool)
@@ -248,8 +250,8 @@ pub async fn record_captured(pool: &PgPool, order: OrderId) -> Result<bool, Data
             where order_id = $1 and state = 'confirmed'
             returning *
         )
-        insert into order_events (order_id, version, kind, snapshot)
-        select order_id, version, 'paid', order_snapshot(row(paid.*)::orders) from paid",
+        insert into order_events (order_id, version, kind, snapshot, at)
+        select order_id, version, 'paid', order_snapshot(row(paid.*)::orders), updated_at from paid",
         order.0,
     )
     .execute(pool)

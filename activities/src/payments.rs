@@ -89,7 +89,11 @@ impl Payments {
     pub async fn authorize(&self, ask: &Authorize, tries: &Tries) -> Result<Payment, PaymentError> {
         let pool = self.database.pool();
         let (begun, changed) = orders::begin_attempt(
-            pool, ask.order_id, ask.attempt_id, ask.number, &ask.payment_method,
+            pool,
+            ask.order_id,
+            ask.attempt_id,
+            ask.number,
+            &ask.payment_method,
         )
         .await?;
         self.tell(ask.order_id, changed);
@@ -178,7 +182,9 @@ impl Payments {
     /// When the provider does not say.
     pub async fn inspect(&self, order: OrderId) -> Result<Payment, PaymentError> {
         let row = orders::payment_of(self.database.pool(), order).await?;
-        let Some(intent) = row.payment_intent else { return Ok(Payment::None) };
+        let Some(intent) = row.payment_intent else {
+            return Ok(Payment::None);
+        };
         let intent = self.look(&intent, order, row.total).await?;
         self.observed(order, &intent).await
     }
@@ -239,7 +245,9 @@ impl Payments {
         let changed = orders::begin_closing(self.database.pool(), order).await?;
         self.tell(order, changed);
         let row = orders::payment_of(self.database.pool(), order).await?;
-        let Some(intent) = row.payment_intent else { return Ok(ClosedPayment::AtRest) };
+        let Some(intent) = row.payment_intent else {
+            return Ok(ClosedPayment::AtRest);
+        };
         let decide = |observed| payment::close(ask.reason, observed);
         let closed = self.bring_to_rest(&intent, order, row.total, decide).await?;
         if closed == ClosedPayment::AtRest {
@@ -324,16 +332,14 @@ impl Payments {
             },
         };
         let url = intent.next_action_url();
-        let changed =
-            orders::record_payment(self.database.pool(), order, &payment, url).await?;
+        let changed = orders::record_payment(self.database.pool(), order, &payment, url).await?;
         self.tell(order, changed);
         Ok(payment)
     }
 
     async fn declined(&self, order: OrderId, code: String) -> Result<Payment, PaymentError> {
         let payment = Payment::Declined { code };
-        let changed =
-            orders::record_payment(self.database.pool(), order, &payment, None).await?;
+        let changed = orders::record_payment(self.database.pool(), order, &payment, None).await?;
         self.tell(order, changed);
         Ok(payment)
     }

@@ -349,7 +349,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_the_providers_is_no_answer() {
         assert!(matches!(classified(400, "<html>"), Err(ProviderError::Nonsense(_))));
-        assert!(matches!(classified(401, r#"{"error":{"type":"invalid_request_error"}}"#),
-            Err(ProviderError::Nonsense(_))));
+        assert!(matches!(
+            classified(401, r#"{"error":{"type":"invalid_request_error"}}"#),
+            Err(ProviderError::Nonsense(_))
+        ));
     }
 }

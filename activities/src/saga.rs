@@ -34,11 +34,7 @@ impl Saga {
     /// Activities on `database` and `provider` that tell `changes` of what they changed.
     #[must_use]
     pub fn new(database: Database, provider: Provider, changes: ChangeSink) -> Self {
-        let payments = Payments {
-            database: database.clone(),
-            provider,
-            changes: changes.clone(),
-        };
+        let payments = Payments { database: database.clone(), provider, changes: changes.clone() };
         Self { database, payments, changes }
     }
 
@@ -46,7 +42,8 @@ impl Saga {
         &self,
         work: impl for<'c> FnOnce(
             &'c mut sqlx::PgConnection,
-        ) -> futures::future::BoxFuture<'c, Result<Changes, DatabaseError>>
+        )
+            -> futures::future::BoxFuture<'c, Result<Changes, DatabaseError>>
         + Send
         + 'static,
     ) -> Result<(), ActivityError> {
@@ -232,10 +229,12 @@ async fn with_heartbeat<T>(
 fn retry(ctx: &ActivityContext, error: PaymentError) -> ActivityError {
     let info = ctx.info();
     let backoff = Duration::from_millis(250) * 2u32.saturating_pow(info.attempt.clamp(1, 7) - 1);
-    let salt = info.task_token.iter().fold(0u32, |sum, &byte| {
-        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-    });
-    let jittered = backoff.min(Duration::from_secs(10)).mul_f64(0.5 + f64::from(salt % 1000) / 1000.0);
+    let salt = info
+        .task_token
+        .iter()
+        .fold(0u32, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let jittered =
+        backoff.min(Duration::from_secs(10)).mul_f64(0.5 + f64::from(salt % 1000) / 1000.0);
     let delay = error.retry_after().unwrap_or(jittered);
     tracing::info!(activity = info.activity_type, workflow = info.workflow_id, %error, ?delay, "to be tried again");
     let failure = ApplicationFailure::builder(anyhow::Error::from(error))

@@ -127,7 +127,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(serde::de::Error::custom(format!("the member '{name}' is there twice")));
+                return Err(serde::de::Error::custom(format!(
+                    "the member '{name}' is there twice"
+                )));
             }
             let value = members.next_value_seed(Self)?;
             object.insert(name, value);
@@ -272,7 +274,8 @@ mod tests {
     #[test]
     fn what_is_not_one_json_value_is_malformed() {
         let deep = "[".repeat(10_000);
-        for bad in ["", "{", "{}{}", "{} x", r#"{"a":1,"a":2}"#, r#"[{"b":{"a":1,"a":1}}]"#, &deep] {
+        for bad in ["", "{", "{}{}", "{} x", r#"{"a":1,"a":2}"#, r#"[{"b":{"a":1,"a":1}}]"#, &deep]
+        {
             assert_eq!(parse(bad.as_bytes()).unwrap_err().kind, Kind::MalformedJson, "{bad:.20}");
         }
         assert!(parse(b"\"\xff\"").is_err());

@@ -1,6 +1,9 @@
 //! What every request passes through: its id, its limits, its headers, its place in the metrics.
 
-use std::{panic::AssertUnwindSafe, time::{Duration, Instant}};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -27,7 +30,8 @@ pub async fn outermost(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let span = tracing::info_span!("http", %method, path, request_id = id.to_str().unwrap_or_default());
+    let span =
+        tracing::info_span!("http", %method, path, request_id = id.to_str().unwrap_or_default());
     let answered = AssertUnwindSafe(tokio::time::timeout(TIME_LIMIT, next.run(request)))
         .catch_unwind()
         .instrument(span.clone())
@@ -53,7 +57,10 @@ pub async fn outermost(request: Request, next: Next) -> Response {
 
 /// What browsers are told of every answer. The docs page brings its own styles inline.
 const SECURITY: [(&str, &str); 4] = [
-    ("content-security-policy", "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    (
+        "content-security-policy",
+        "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),
     ("x-frame-options", "DENY"),

@@ -39,6 +39,7 @@ const AT_ONCE: usize = 4_096;
 
 /// The API's own settings.
 #[derive(clap::Args, Clone, Debug)]
+#[group(id = "api-settings")]
 pub struct Settings {
     /// Where operators reach their API, the dashboard and the metrics.
     #[arg(long, env = "OPERATOR_LISTEN", default_value = "127.0.0.1:8081")]
@@ -57,7 +58,13 @@ pub struct Settings {
     pub api_database_connections: u32,
 
     /// The secrets of the provider's webhooks, comma separated, so that one can be rotated.
-    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", default_value = "whsec_sandbox", value_delimiter = ',', hide_env_values = true)]
+    #[arg(
+        long,
+        env = "STRIPE_WEBHOOK_SECRETS",
+        default_value = "whsec_sandbox",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub stripe_webhook_secrets: Vec<String>,
 
     /// The key that the provider's script is loaded with.
@@ -131,10 +138,7 @@ pub async fn serve(
     ready(addresses);
     let shop_app = with_layers(shop_router(), app.clone());
     let operator_app = with_layers(operator::router(&app), app);
-    tokio::try_join!(
-        run(shop, shop_app, stop.clone()),
-        run(operator, operator_app, stop.clone()),
-    )?;
+    tokio::try_join!(run(shop, shop_app, stop.clone()), run(operator, operator_app, stop.clone()),)?;
     Ok(())
 }
 

@@ -80,8 +80,8 @@ async fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Ans
         return Err(Problem::new(Kind::NotFound));
     };
     let digest = hex::encode(&file.metadata.sha256_hash()[..12]);
-    let etag = HeaderValue::from_str(&format!("\"{digest}\""))
-        .unwrap_or(HeaderValue::from_static("\"\""));
+    let etag =
+        HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     let cache = [
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
         (header::ETAG, etag.clone()),

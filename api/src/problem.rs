@@ -141,9 +141,8 @@ impl Problem {
 
     /// Bad values, by their JSON pointers.
     pub fn invalid_all(errors: Vec<(String, String)>) -> Self {
-        let entry = |(pointer, detail): &(String, String)| {
-            json!({"pointer": pointer, "detail": detail})
-        };
+        let entry =
+            |(pointer, detail): &(String, String)| json!({"pointer": pointer, "detail": detail});
         let detail = errors.first().map(|(pointer, detail)| format!("{pointer}: {detail}"));
         let entries: Vec<_> = errors.iter().map(entry).collect();
         Self::new(Kind::InvalidRequest)
@@ -162,10 +161,14 @@ impl Problem {
             Refusal::PriceChanged { total } => {
                 Self::new(Kind::PriceChanged).with("total", json!(total))
             }
-            Refusal::NotChargeable { total } => Self::invalid("/lines", format!(
-                "the total would be {total}; the payment provider takes {} to {} minor units",
-                total.currency.smallest_charge_minor(), domain::money::LARGEST_CHARGE_MINOR,
-            )),
+            Refusal::NotChargeable { total } => Self::invalid(
+                "/lines",
+                format!(
+                    "the total would be {total}; the payment provider takes {} to {} minor units",
+                    total.currency.smallest_charge_minor(),
+                    domain::money::LARGEST_CHARGE_MINOR,
+                ),
+            ),
             Refusal::NoTotal => {
                 Self::invalid("/lines", "the lines are priced in more than one currency")
             }
@@ -194,10 +197,7 @@ impl IntoResponse for Problem {
         }
         let mut response = (self.kind.status(), body.to_string()).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.kind.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -38,14 +38,18 @@ pub struct Page {
 impl Page {
     /// How many, from 1 to 100; 20 when the client does not say.
     pub fn limit(&self) -> Answer<usize> {
-        let Some(text) = &self.limit else { return Ok(20) };
+        let Some(text) = &self.limit else {
+            return Ok(20);
+        };
         let limit = text.parse().ok().filter(|limit| (1..=100).contains(limit));
         limit.ok_or_else(|| Problem::invalid("/limit", "has to be 1 to 100"))
     }
 
     /// After which SKU.
     pub fn after(&self) -> Answer<Option<Sku>> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
         let bad = || Problem::invalid("/cursor", "is not one that this list gave");
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
         let text = String::from_utf8(bytes).map_err(|_| bad())?;
@@ -107,8 +111,8 @@ pub const fn availability(product: &Product) -> &'static str {
 fn cacheable(headers: &HeaderMap, body: &Value) -> Response {
     let body_text = body.to_string();
     let digest = hex::encode(&Sha256::digest(body_text.as_bytes())[..12]);
-    let etag = HeaderValue::from_str(&format!("\"{digest}\""))
-        .unwrap_or(HeaderValue::from_static("\"\""));
+    let etag =
+        HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     let cache = [(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
     if matches_etag(headers, &etag) {
         return (StatusCode::NOT_MODIFIED, cache, [(header::ETAG, etag)]).into_response();

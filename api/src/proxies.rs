@@ -18,7 +18,8 @@ impl FromStr for TrustedProxies {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "none");
+        let parts =
+            text.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "none");
         parts.map(Network::from_str).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -32,7 +33,9 @@ impl FromStr for Network {
         let address: IpAddr = address.unwrap_or(text).parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            Some(prefix) => prefix.parse().ok().filter(|&prefix| prefix <= most).ok_or_else(wrong)?,
+            Some(prefix) => {
+                prefix.parse().ok().filter(|&prefix| prefix <= most).ok_or_else(wrong)?
+            }
             None => most,
         };
         Ok(Self { address, prefix })
@@ -41,7 +44,8 @@ impl FromStr for Network {
 
 impl Network {
     fn contains(self, address: IpAddr) -> bool {
-        let shifted = |bits: u128, of: u8| bits.checked_shr(u32::from(of - self.prefix)).unwrap_or(0);
+        let shifted =
+            |bits: u128, of: u8| bits.checked_shr(u32::from(of - self.prefix)).unwrap_or(0);
         match (self.address, address) {
             (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
                 shifted(ours.to_bits().into(), 32) == shifted(theirs.to_bits().into(), 32)
@@ -58,7 +62,8 @@ impl TrustedProxies {
     /// The client behind `peer`: the last hop that no trusted proxy vouches for.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let hops =
+            headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let hops: Vec<_> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
         let mut client = peer;
         for hop in hops.iter().rev() {

@@ -80,7 +80,10 @@ impl PutProduct {
         }
         let all = name.zip(description).zip(price);
         reader.finish(all.map(|((name, description), price)| Self {
-            name, description, image_url, price,
+            name,
+            description,
+            image_url,
+            price,
         }))
     }
 }
@@ -101,12 +104,17 @@ impl AdjustStock {
         let id = reader.text("adjustment_id", uuid);
         let delta = reader.integer("on_hand_delta");
         if delta.is_some_and(|delta| delta == 0 || !(-MOST..=MOST).contains(&delta)) {
-            reader.wrong(reader.pointer("on_hand_delta"), "has to be up to 1000000000 units, in or out");
+            reader.wrong(
+                reader.pointer("on_hand_delta"),
+                "has to be up to 1000000000 units, in or out",
+            );
         }
         let reason = reader.text("reason", plain_text(1, 500));
         let all = id.zip(delta).zip(reason);
         reader.finish(all.map(|((adjustment_id, on_hand_delta), reason)| Self {
-            adjustment_id, on_hand_delta, reason,
+            adjustment_id,
+            on_hand_delta,
+            reason,
         }))
     }
 }
@@ -190,15 +198,16 @@ fn uuid(text: &str) -> Result<Uuid, &'static str> {
 
 fn email(text: &str) -> Result<String, &'static str> {
     let fits = text.len() <= 254
-        && text.split_once('@').is_some_and(|(who, host)| {
-            !who.is_empty() && !host.is_empty() && !host.contains('@')
-        })
+        && text
+            .split_once('@')
+            .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'))
         && !text.chars().any(|c| c.is_whitespace() || c.is_control());
     if fits { Ok(text.to_owned()) } else { Err("has to be an email address") }
 }
 
 fn payment_method(text: &str) -> Result<String, &'static str> {
-    let visible = !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic());
+    let visible =
+        !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic());
     if visible { Ok(text.to_owned()) } else { Err("has to be 1 to 255 visible ASCII characters") }
 }
 
@@ -241,11 +250,11 @@ mod tests {
 
     #[test]
     fn an_expected_total_is_money() {
-        let body = |total: Value| {
-            json!({"lines": [{"sku": "mug", "quantity": 1}], "expected_total": total})
-        };
+        let body = |total: Value| json!({"lines": [{"sku": "mug", "quantity": 1}], "expected_total": total});
         assert!(StartCheckout::read(&body(json!({"amount": 5, "currency": "EUR"}))).is_ok());
-        assert_eq!(pointers(&body(json!({"amount": 5.5, "currency": "eur"}))),
-            ["/expected_total/amount", "/expected_total/currency"]);
+        assert_eq!(
+            pointers(&body(json!({"amount": 5.5, "currency": "eur"}))),
+            ["/expected_total/amount", "/expected_total/currency"]
+        );
     }
 }

@@ -11,7 +11,11 @@ use domain::{Money, allocation};
 use serde_json::json;
 
 use crate::{
-    app::App, body::JsonBody, checkouts::rfc3339, problem::{Answer, short_line}, requests,
+    app::App,
+    body::JsonBody,
+    checkouts::rfc3339,
+    problem::{Answer, short_line},
+    requests,
 };
 
 /// The path of the stock check.

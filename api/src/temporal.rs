@@ -63,7 +63,8 @@ impl Temporal {
             .static_summary(summary)
             .rpc_options(rpc(PATIENCE))
             .build();
-        let started = within(PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
+        let started =
+            within(PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
         match started {
             Ok(_) => Ok(Started::Now),
             Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Before),
@@ -76,13 +77,12 @@ impl Temporal {
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
         let options = WorkflowDescribeOptions::builder().rpc_options(rpc(PATIENCE)).build();
         match within(PATIENCE, handle.describe(options)).await? {
-            Ok(description) => description
-                .memo()
-                .get::<CheckoutMemo>(CheckoutMemo::KEY)
-                .map_err(|error| {
+            Ok(description) => {
+                description.memo().get::<CheckoutMemo>(CheckoutMemo::KEY).map_err(|error| {
                     tracing::error!(%order, ?error, "a workflow's memo can't be read");
                     Problem::new(Kind::Internal)
-                }),
+                })
+            }
             Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
             Err(error) => Err(unavailable(&error)),
         }
@@ -127,9 +127,8 @@ impl Temporal {
     /// Whether Temporal answers.
     pub async fn is_reachable(&self) -> bool {
         let handle = self.0.get_workflow_handle::<Checkout>("checkout/is-temporal-there");
-        let options = WorkflowDescribeOptions::builder()
-            .rpc_options(rpc(Duration::from_secs(1)))
-            .build();
+        let options =
+            WorkflowDescribeOptions::builder().rpc_options(rpc(Duration::from_secs(1))).build();
         let described = within(Duration::from_secs(1), handle.describe(options)).await;
         matches!(described, Ok(Ok(_) | Err(WorkflowInteractionError::NotFound(_))))
     }

@@ -65,7 +65,8 @@ fn without_signature(headers: &HeaderMap) -> Value {
     let kept = headers.iter().filter(|(name, _)| {
         !matches!(name.as_str(), "stripe-signature" | "authorization" | "cookie")
     });
-    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text =
+        |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let kept: Map<_, _> =
         kept.map(|(name, value)| (name.to_string(), Value::String(text(value)))).collect();
     Value::Object(kept)
@@ -91,7 +92,9 @@ fn verify(signature: &str, body: &[u8], secrets: &[String], now: i64) -> Answer<
         return Err(bad("the signature is more than 300 seconds old, or from the future"));
     }
     let fits = secrets.iter().any(|secret| {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+            return false;
+        };
         mac.update(timestamp.to_string().as_bytes());
         mac.update(b".");
         mac.update(body);

@@ -137,10 +137,7 @@ pub fn check(lines: &CartLines, stock: &BTreeMap<Sku, StockLine>) -> Vec<ShortLi
     lines.as_slice().iter().map(check).collect()
 }
 
-fn price(
-    lines: &CartLines,
-    stock: &BTreeMap<Sku, StockLine>,
-) -> Result<Vec<PricedLine>, Refusal> {
+fn price(lines: &CartLines, stock: &BTreeMap<Sku, StockLine>) -> Result<Vec<PricedLine>, Refusal> {
     let mut priced = Vec::with_capacity(lines.as_slice().len());
     let mut unknown = Vec::new();
     for line in lines.as_slice() {
@@ -171,7 +168,10 @@ mod tests {
     fn shelf(units: &[i64]) -> BTreeMap<Sku, StockLine> {
         let line = |(n, &available): (usize, &i64)| {
             let unit_price = Money::new(100, "EUR".parse().unwrap());
-            (sku(u8::try_from(n).unwrap()), StockLine { name: "thing".into(), unit_price, available })
+            (
+                sku(u8::try_from(n).unwrap()),
+                StockLine { name: "thing".into(), unit_price, available },
+            )
         };
         units.iter().enumerate().map(line).collect()
     }

@@ -118,8 +118,13 @@ mod tests {
     fn only_an_observed_cancellation_releases() {
         use IntentStatus::*;
         for observed in [
-            RequiresPaymentMethod, RequiresConfirmation, RequiresAction, Processing,
-            RequiresCapture, Canceled, Succeeded,
+            RequiresPaymentMethod,
+            RequiresConfirmation,
+            RequiresAction,
+            Processing,
+            RequiresCapture,
+            Canceled,
+            Succeeded,
         ] {
             for reason in [EndReason::HoldEnded, EndReason::Cancelled] {
                 let releases = close(reason, observed) == Closing::Release;
@@ -134,10 +139,7 @@ mod tests {
             let taken = admit_attempt(state, 0, false).is_ok();
             assert_eq!(taken, state == OrderState::AwaitingPayment, "{state}");
         }
-        assert_eq!(
-            admit_attempt(OrderState::AwaitingPayment, 0, true),
-            Err(PayRefusal::HoldEnded)
-        );
+        assert_eq!(admit_attempt(OrderState::AwaitingPayment, 0, true), Err(PayRefusal::HoldEnded));
         assert_eq!(
             admit_attempt(OrderState::AwaitingPayment, MOST_ATTEMPTS, false),
             Err(PayRefusal::TooManyAttempts)

@@ -33,7 +33,9 @@ pub fn route(event_type: &str, order: Option<(OrderState, PaymentState)>) -> Rou
         "payment_intent.processing" => News::Processing,
         _ => return Route::Ignore,
     };
-    let Some((state, payment)) = order else { return Route::Foreign };
+    let Some((state, payment)) = order else {
+        return Route::Foreign;
+    };
     match state {
         O::Paid | O::PartiallyRefunded | O::Refunded | O::Disputed => Route::Known,
         O::Confirmed => match news {

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Parser;
 use read_model::ReadModel;
 use startup::SharedSettings;
+use tokio_util::sync::CancellationToken;
 
 /// Holdfast: a durable checkout. API and worker in one process.
 #[derive(Parser)]
@@ -32,14 +33,19 @@ async fn main() -> anyhow::Result<()> {
     let sink = tell_at_once(model.clone());
     let prepared = worker::prepare(&shared, &worker, client.clone(), Some(sink)).await?;
 
-    let serving = api::serve(shared, api, model, client, stop.clone(), announce);
-    let served = async {
-        let served = serving.await;
-        stop.cancel();
+    // The worker outlives the API's draining: what the API has accepted still gets its answer.
+    let drained = CancellationToken::new();
+    let serving = async {
+        let served = api::serve(shared, api, model, client, stop.clone(), announce).await;
+        drained.cancel();
         served
     };
-    // The worker outlives the API's draining: what the API has accepted still gets its answer.
-    let (served, ran) = tokio::join!(served, prepared.run(stop.clone()));
+    let running = async {
+        let ran = prepared.run(drained.clone()).await;
+        stop.cancel();
+        ran
+    };
+    let (served, ran) = tokio::join!(serving, running);
     served.context("the API")?;
     ran.context("the worker")
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::{AtomicI64, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -47,8 +50,7 @@ impl Catalogue {
     /// # Errors
     /// When Postgres can't be asked.
     pub async fn load(pool: &PgPool) -> Result<Self, ReadError> {
-        let catalogue =
-            Self { shelf: ArcSwap::default(), as_of_ms: AtomicI64::new(now_ms()) };
+        let catalogue = Self { shelf: ArcSwap::default(), as_of_ms: AtomicI64::new(now_ms()) };
         catalogue.put(read(pool, None).await?);
         Ok(catalogue)
     }

@@ -1,7 +1,10 @@
 //! Following what other processes change: a notification is a hint to look, and looking is done
 //! anyway a few times a second, so that a lost one costs little.
 
-use std::{collections::{BTreeSet, HashSet}, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use domain::OrderId;
 use sqlx::postgres::PgListener;
@@ -121,11 +124,10 @@ async fn look(model: &ReadModel, position: &mut Position) -> Result<(), ReadErro
 }
 
 async fn oldest_running(model: &ReadModel) -> Result<String, ReadError> {
-    let xmin = sqlx::query_scalar!(
-        r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin!""#
-    )
-    .fetch_one(&model.pool)
-    .await?;
+    let xmin =
+        sqlx::query_scalar!(r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin!""#)
+            .fetch_one(&model.pool)
+            .await?;
     Ok(xmin)
 }
 

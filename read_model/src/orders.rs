@@ -118,7 +118,10 @@ pub async fn find(pool: &PgPool, order: OrderId) -> Result<Option<StoredOrder>, 
             order_id: order,
             version: row.version,
             lines: row.lines.0.into_iter().map(PricedLine::from).collect(),
-            total: row.total_minor.zip(currency).map(|(minor, currency)| Money::new(minor, currency)),
+            total: row
+                .total_minor
+                .zip(currency)
+                .map(|(minor, currency)| Money::new(minor, currency)),
             expires_at: row.expires_at,
             changing: row.changing.0,
             created_at: row.created_at,

@@ -27,6 +27,7 @@ pub async fn connect(url: &str, as_api_role: bool, connections: u32) -> Result<P
     let options: PgConnectOptions = url.parse()?;
     let options = options.application_name("holdfast-api").options([
         ("idle_in_transaction_session_timeout", "5s"),
+        ("client_min_messages", "error"),
         ("statement_timeout", "5s"),
     ]);
     let pool = PgPoolOptions::new()

@@ -62,7 +62,8 @@ async fn api(
     if faults.down {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let encoded = if method == Method::GET { query.unwrap_or_default().into_bytes() } else { body.to_vec() };
+    let encoded =
+        if method == Method::GET { query.unwrap_or_default().into_bytes() } else { body.to_vec() };
     let request = Request {
         method,
         path: uri.path().trim_start_matches("/v1/").split('/').collect(),
@@ -98,16 +99,21 @@ fn authorized(app: &App, headers: &HeaderMap) -> bool {
     if let Some(token) = given.strip_prefix("Bearer ") {
         return token == app.secret_key;
     }
-    let basic = given.strip_prefix("Basic ").and_then(|encoded| {
-        base64::engine::general_purpose::STANDARD.decode(encoded).ok()
-    });
-    basic.and_then(|pair| String::from_utf8(pair).ok()).is_some_and(|pair| {
-        pair.split(':').next() == Some(app.secret_key.as_str())
-    })
+    let basic = given
+        .strip_prefix("Basic ")
+        .and_then(|encoded| base64::engine::general_purpose::STANDARD.decode(encoded).ok());
+    basic
+        .and_then(|pair| String::from_utf8(pair).ok())
+        .is_some_and(|pair| pair.split(':').next() == Some(app.secret_key.as_str()))
 }
 
 /// A request that changes something: once under its key, whatever happens to the answer.
-async fn write(app: &App, request: &Request<'_>, key: Option<&str>, faults: &FaultSettings) -> Response {
+async fn write(
+    app: &App,
+    request: &Request<'_>,
+    key: Option<&str>,
+    faults: &FaultSettings,
+) -> Response {
     let _in_use = match key.map(InUse::take).transpose() {
         Ok(in_use) => in_use,
         Err(error) => return error.into_response(),
@@ -126,7 +132,8 @@ async fn write(app: &App, request: &Request<'_>, key: Option<&str>, faults: &Fau
                 }
             }
             let at = Moment { now, key, public_url: &app.public_url };
-            let result = if fails { Err(ApiError::provider_failed()) } else { perform(state, request, &at) };
+            let result =
+                if fails { Err(ApiError::provider_failed()) } else { perform(state, request, &at) };
             let (status, body) = match result {
                 Ok(body) => (200, body),
                 Err(error) => (error.status.as_u16(), error.body),
@@ -189,9 +196,13 @@ fn look(state: &State, request: &Request<'_>) -> Result<Value, ApiError> {
             let charge = state.intents.values().filter_map(Intent::charge_json);
             found(charge.into_iter().find(|charge| charge["id"] == *id), "charge", id)
         }
-        ["refunds"] => list("/v1/refunds", form, state.refunds.values().rev().map(|refund| refund.json())),
+        ["refunds"] => {
+            list("/v1/refunds", form, state.refunds.values().rev().map(|refund| refund.json()))
+        }
         ["refunds", id] => found(state.refunds.get(*id).map(|refund| refund.json()), "refund", id),
-        ["events"] => list("/v1/events", form, state.events.values().rev().map(|event| event.json())),
+        ["events"] => {
+            list("/v1/events", form, state.events.values().rev().map(|event| event.json()))
+        }
         ["events", id] => found(state.events.get(*id).map(|event| event.json()), "event", id),
         ["payment_methods", id] => found(cards::json(id), "PaymentMethod", id),
         ["webhook_endpoints"] => {
@@ -220,7 +231,11 @@ fn expanded(intent: &Intent, form: &Form) -> Value {
 }
 
 /// A page of a list, newest first (Stripe, "Pagination").
-fn list(url: &str, form: &Form, newest_first: impl Iterator<Item = Value>) -> Result<Value, ApiError> {
+fn list(
+    url: &str,
+    form: &Form,
+    newest_first: impl Iterator<Item = Value>,
+) -> Result<Value, ApiError> {
     let limit = form.integer("limit")?.unwrap_or(10);
     if !(1..=100).contains(&limit) {
         return Err(ApiError::parameter("parameter_invalid_integer", "limit", "limit is 1 to 100"));
@@ -250,7 +265,8 @@ fn search(state: &State, form: &Form) -> Result<Value, ApiError> {
     };
     let bare = |text: &str| text.trim().trim_matches(['\'', '"']).to_owned();
     let (name, value) = (bare(name), bare(value));
-    let matches = |intent: &&Intent| intent.metadata.get(&name).and_then(Value::as_str) == Some(&value);
+    let matches =
+        |intent: &&Intent| intent.metadata.get(&name).and_then(Value::as_str) == Some(&value);
     let data: Vec<_> = state.intents.values().rev().filter(matches).map(Intent::json).collect();
     Ok(json!({
         "object": "search_result", "url": "/v1/payment_intents/search", "has_more": false,
@@ -291,7 +307,8 @@ async fn set_faults(Shared(app): Shared<App>, body: Bytes) -> Response {
             app.faults.set(settings.clone());
             Json(settings).into_response()
         }
-        Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": {"message": why}}))).into_response(),
+        Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": {"message": why}})))
+            .into_response(),
     }
 }
 

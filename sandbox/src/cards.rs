@@ -22,14 +22,17 @@ pub fn outcome(payment_method: &str) -> Option<Outcome> {
             "type": "card_error", "code": code, "decline_code": decline_code, "message": message,
         }))
     };
-    let card_declined = |decline_code: &str| {
-        declined("card_declined", decline_code, "Your card was declined.")
-    };
+    let card_declined =
+        |decline_code: &str| declined("card_declined", decline_code, "Your card was declined.");
     Some(match payment_method {
-        "pm_card_visa" | "pm_card_visa_debit" | "pm_card_mastercard" | "pm_card_amex" => Outcome::Approved,
+        "pm_card_visa" | "pm_card_visa_debit" | "pm_card_mastercard" | "pm_card_amex" => {
+            Outcome::Approved
+        }
         "pm_card_createDispute" => Outcome::ApprovedThenDisputed,
         "pm_card_authenticationRequired" => Outcome::NeedsAction,
-        "pm_card_chargeDeclined" | "pm_card_visa_chargeDeclined" => card_declined("generic_decline"),
+        "pm_card_chargeDeclined" | "pm_card_visa_chargeDeclined" => {
+            card_declined("generic_decline")
+        }
         "pm_card_chargeDeclinedInsufficientFunds"
         | "pm_card_visa_chargeDeclinedInsufficientFunds" => {
             declined("card_declined", "insufficient_funds", "Your card has insufficient funds.")
@@ -43,7 +46,8 @@ pub fn outcome(payment_method: &str) -> Option<Outcome> {
             declined("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.")
         }
         "pm_card_chargeDeclinedProcessingError" => declined(
-            "processing_error", "processing_error",
+            "processing_error",
+            "processing_error",
             "An error occurred while processing your card. Try again in a little bit.",
         ),
         _ => return None,

@@ -122,7 +122,8 @@ pub async fn bank_answer(
     Fields(given): Fields<BankAnswer>,
 ) -> Response {
     let approved = given.answer == "approve";
-    let answered = with_intent(&app, id, |state, id, at| authenticate(state, id, approved, at)).await;
+    let answered =
+        with_intent(&app, id, |state, id, at| authenticate(state, id, approved, at)).await;
     match answered {
         Ok(intent) => back_to_shop(&intent, approved),
         Err(error) => ApiError::into_response(error),
@@ -131,7 +132,9 @@ pub async fn bank_answer(
 
 fn back_to_shop(intent: &Intent, approved: bool) -> Response {
     let back = intent.return_url.as_deref().and_then(|url| url::Url::parse(url).ok());
-    let Some(mut back) = back else { return Redirect::to("/").into_response() };
+    let Some(mut back) = back else {
+        return Redirect::to("/").into_response();
+    };
     back.query_pairs_mut()
         .append_pair("payment_intent", &intent.id)
         .append_pair("redirect_status", if approved { "succeeded" } else { "failed" });

@@ -109,7 +109,9 @@ async fn post(sandbox: &Sandbox, http: &reqwest::Client, delivery: &Delivery) ->
         let endpoint = state.endpoints.get(&delivery.endpoint)?;
         Some((endpoint.url.clone(), endpoint.secret.clone(), event.json().to_string()))
     });
-    let Some((url, secret, body)) = found else { return "200".into() };
+    let Some((url, secret, body)) = found else {
+        return "200".into();
+    };
     let request = http
         .post(url)
         .header("content-type", "application/json; charset=utf-8")

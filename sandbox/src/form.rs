@@ -32,7 +32,9 @@ impl Form {
     pub fn only(&self, known: &[&str]) -> Result<(), ApiError> {
         for name in self.values.keys() {
             let fits = |known: &&str| {
-                name == known || known.ends_with('[') && name.starts_with(*known) || name == "expand"
+                name == known
+                    || known.ends_with('[') && name.starts_with(*known)
+                    || name == "expand"
             };
             if !known.iter().any(fits) {
                 let message = format!("Received unknown parameter: {name}");
@@ -51,15 +53,25 @@ impl Form {
     /// A text that has to be there.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).ok_or_else(|| {
-            ApiError::parameter("parameter_missing", name, format!("Missing required param: {name}."))
+            ApiError::parameter(
+                "parameter_missing",
+                name,
+                format!("Missing required param: {name}."),
+            )
         })
     }
 
     /// A whole number, if it is there.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         let number = text.parse().map_err(|_| {
-            ApiError::parameter("parameter_invalid_integer", name, format!("Invalid integer: {text}"))
+            ApiError::parameter(
+                "parameter_invalid_integer",
+                name,
+                format!("Invalid integer: {text}"),
+            )
         })?;
         Ok(Some(number))
     }
@@ -70,7 +82,9 @@ impl Form {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(other) => Err(ApiError::parameter(
-                "parameter_invalid_boolean", name, format!("Invalid boolean: {other}"),
+                "parameter_invalid_boolean",
+                name,
+                format!("Invalid boolean: {other}"),
             )),
         }
     }

@@ -33,7 +33,11 @@ impl InUse {
     /// Takes `key`, unless a request under way has it.
     pub fn take(key: &str) -> Result<Self, ApiError> {
         let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
-        if under_way.insert(key.to_owned()) { Ok(Self(key.to_owned())) } else { Err(ApiError::key_in_use()) }
+        if under_way.insert(key.to_owned()) {
+            Ok(Self(key.to_owned()))
+        } else {
+            Err(ApiError::key_in_use())
+        }
     }
 }
 
@@ -44,7 +48,12 @@ impl Drop for InUse {
 }
 
 /// What was answered to `request` under `key`, if it was; refuses another request.
-pub fn replay(state: &State, key: &str, request: &str, now: i64) -> Result<Option<Stored>, ApiError> {
+pub fn replay(
+    state: &State,
+    key: &str,
+    request: &str,
+    now: i64,
+) -> Result<Option<Stored>, ApiError> {
     match state.keys.get(key) {
         Some(stored) if now - stored.created > REMEMBERED => Ok(None),
         Some(stored) if stored.request == request => Ok(Some(stored.clone())),

@@ -30,10 +30,25 @@ type Answer = Result<Intent, ApiError>;
 /// `POST /v1/payment_intents`
 pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
     form.only(&[
-        "amount", "currency", "capture_method", "confirm", "payment_method", "payment_method_types",
-        "metadata[", "description", "return_url", "receipt_email", "automatic_payment_methods[",
-        "confirmation_method", "off_session", "setup_future_usage", "statement_descriptor",
-        "statement_descriptor_suffix", "shipping[", "customer", "payment_method_options[",
+        "amount",
+        "currency",
+        "capture_method",
+        "confirm",
+        "payment_method",
+        "payment_method_types",
+        "metadata[",
+        "description",
+        "return_url",
+        "receipt_email",
+        "automatic_payment_methods[",
+        "confirmation_method",
+        "off_session",
+        "setup_future_usage",
+        "statement_descriptor",
+        "statement_descriptor_suffix",
+        "shipping[",
+        "customer",
+        "payment_method_options[",
     ])?;
     let id = new_id("pi");
     let mut intent = Intent {
@@ -100,7 +115,9 @@ fn manual_capture(form: &Form) -> Result<bool, ApiError> {
         None | Some("automatic" | "automatic_async") => Ok(false),
         Some("manual") => Ok(true),
         Some(other) => Err(ApiError::parameter(
-            "parameter_unknown", "capture_method", format!("Invalid capture_method: {other}"),
+            "parameter_unknown",
+            "capture_method",
+            format!("Invalid capture_method: {other}"),
         )),
     }
 }
@@ -136,8 +153,15 @@ pub fn update(state: &mut State, id: &str, form: &Form) -> Answer {
 /// `POST /v1/payment_intents/{id}/confirm`
 pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
     form.only(&[
-        "payment_method", "return_url", "off_session", "receipt_email", "setup_future_usage",
-        "payment_method_options[", "capture_method", "shipping[", "error_on_requires_action",
+        "payment_method",
+        "return_url",
+        "off_session",
+        "receipt_email",
+        "setup_future_usage",
+        "payment_method_options[",
+        "capture_method",
+        "shipping[",
+        "error_on_requires_action",
         "use_stripe_sdk",
     ])?;
     let mut intent = find(state, id)?;
@@ -159,7 +183,8 @@ pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Ans
 
 fn confirm_with(state: &mut State, mut intent: Intent, at: &Moment<'_>) -> Answer {
     let Some(method) = intent.payment_method.clone() else {
-        let message = "You cannot confirm this PaymentIntent because it's missing a payment method.";
+        let message =
+            "You cannot confirm this PaymentIntent because it's missing a payment method.";
         return Err(ApiError::unexpected_state(message, intent.json()));
     };
     intent.next_action_url = None;

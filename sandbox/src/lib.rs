@@ -28,15 +28,30 @@ pub use deliveries::sign;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Settings {
     /// Where the API and the console listen.
-    #[arg(long = "sandbox-listen", alias = "listen", env = "SANDBOX_LISTEN", default_value = "127.0.0.1:8090")]
+    #[arg(
+        long = "sandbox-listen",
+        alias = "listen",
+        env = "SANDBOX_LISTEN",
+        default_value = "127.0.0.1:8090"
+    )]
     pub listen: SocketAddr,
 
     /// Where its store lies.
-    #[arg(long = "sandbox-data-dir", alias = "data-dir", env = "SANDBOX_DATA_DIR", default_value = ".holdfast/sandbox")]
+    #[arg(
+        long = "sandbox-data-dir",
+        alias = "data-dir",
+        env = "SANDBOX_DATA_DIR",
+        default_value = ".holdfast/sandbox"
+    )]
     pub data_dir: PathBuf,
 
     /// The key that clients show.
-    #[arg(long = "stripe-secret-key", env = "STRIPE_SECRET_KEY", default_value = "sk_test_sandbox", hide_env_values = true)]
+    #[arg(
+        long = "stripe-secret-key",
+        env = "STRIPE_SECRET_KEY",
+        default_value = "sk_test_sandbox",
+        hide_env_values = true
+    )]
     pub secret_key: String,
 
     /// Where events are sent, besides the endpoints made by the API.
@@ -44,7 +59,12 @@ pub struct Settings {
     pub webhook_url: Option<String>,
 
     /// The secret that events sent there are signed with.
-    #[arg(long = "sandbox-webhook-secret", env = "SANDBOX_WEBHOOK_SECRET", default_value = "whsec_sandbox", hide_env_values = true)]
+    #[arg(
+        long = "sandbox-webhook-secret",
+        env = "SANDBOX_WEBHOOK_SECRET",
+        default_value = "whsec_sandbox",
+        hide_env_values = true
+    )]
     pub webhook_secret: String,
 
     #[command(flatten)]
@@ -70,7 +90,10 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(settings.listen).await.with_context(|| {
-        format!("SANDBOX_LISTEN={} can't be listened on: is another sandbox running?", settings.listen)
+        format!(
+            "SANDBOX_LISTEN={} can't be listened on: is another sandbox running?",
+            settings.listen
+        )
     })?;
     let address = listener.local_addr()?;
     let store = store::Store::open(&settings.data_dir)
@@ -87,8 +110,8 @@ pub async fn serve(
     let app = api::router(sandbox);
     ready(address);
     let drained = stop.clone();
-    let server = axum::serve(listener, app)
-        .with_graceful_shutdown(async move { drained.cancelled().await });
+    let server =
+        axum::serve(listener, app).with_graceful_shutdown(async move { drained.cancelled().await });
     tokio::select! {
         served = server => served?,
         () = async { stop.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(2)).await } => {}

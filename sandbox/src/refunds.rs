@@ -30,7 +30,8 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Result<Refund,
     }
     let amount = form.integer("amount")?.unwrap_or(left);
     if amount < 1 || amount > left {
-        let message = format!("Refund amount ({amount}) is not between 1 and what is left ({left}).");
+        let message =
+            format!("Refund amount ({amount}) is not between 1 and what is left ({left}).");
         return Err(ApiError::parameter("amount_too_large", "amount", message));
     }
     charge.refunded += amount;
@@ -56,8 +57,9 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Result<Refund,
 }
 
 fn intent_of_charge(state: &State, charge: &str) -> Result<String, ApiError> {
-    let of = state.intents.values().find(|intent| {
-        intent.charge.as_ref().is_some_and(|found| found.id == charge)
-    });
+    let of = state
+        .intents
+        .values()
+        .find(|intent| intent.charge.as_ref().is_some_and(|found| found.id == charge));
     of.map(|intent| intent.id.clone()).ok_or_else(|| ApiError::missing("charge", charge, "charge"))
 }

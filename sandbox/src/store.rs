@@ -150,7 +150,9 @@ fn load(database: &Database) -> anyhow::Result<State> {
     let reading = database.begin_read()?;
     for entry in reading.open_table(OBJECTS)?.iter()? {
         let (key, bytes) = entry?;
-        let Some((kind, id)) = key.value().split_once('/') else { continue };
+        let Some((kind, id)) = key.value().split_once('/') else {
+            continue;
+        };
         let (id, bytes) = (id.to_owned(), bytes.value());
         match kind {
             "intent" => insert(&mut state.intents, id, bytes)?,

@@ -25,7 +25,12 @@ const A_HANDFUL: i64 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Delivers events until `stop`. What fails is taken up again with growing pauses.
-pub async fn deliver(database: Database, client: Client, listen_url: String, stop: CancellationToken) {
+pub async fn deliver(
+    database: Database,
+    client: Client,
+    listen_url: String,
+    stop: CancellationToken,
+) {
     let mut listener = None;
     while !stop.is_cancelled() {
         match deliver_due(&database, &client).await {

@@ -1,14 +1,50 @@
-//! Search attributes: Temporal refuses workflows that use one it does not know.
+//! What Temporal has to know before it takes a workflow of ours: the namespace, and the search
+//! attributes in it.
 
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context;
-use temporalio_client::{Client, tonic::IntoRequest};
+use temporalio_client::{
+    Client,
+    tonic::{Code, IntoRequest},
+};
 use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType,
     operatorservice::v1::{AddSearchAttributesRequest, ListSearchAttributesRequest},
+    workflowservice::v1::{DescribeNamespaceRequest, RegisterNamespaceRequest},
 };
 use workflows::search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL};
+
+/// How long Temporal keeps workflows that have ended. Nothing of ours depends on it: Postgres
+/// remembers every order for good.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Makes the namespace, if Temporal has none of this name.
+///
+/// # Errors
+/// When Temporal refuses.
+pub async fn make_namespace(client: &Client) -> anyhow::Result<()> {
+    let namespace = client.options().namespace.clone();
+    let describe = DescribeNamespaceRequest { namespace: namespace.clone(), ..Default::default() };
+    let mut service = client.connection().workflow_service();
+    match service.describe_namespace(describe.into_request()).await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.code() == Code::NotFound => {}
+        Err(error) => return Err(error).context("ask Temporal for the namespace"),
+    }
+    let request = RegisterNamespaceRequest {
+        namespace: namespace.clone(),
+        description: "Holdfast: durable checkout".to_owned(),
+        workflow_execution_retention_period: Some(RETENTION.try_into()?),
+        ..Default::default()
+    };
+    match service.register_namespace(request.into_request()).await {
+        Err(error) if error.code() != Code::AlreadyExists => {
+            Err(error).with_context(|| format!("make the Temporal namespace '{namespace}'"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Registers ours, if they are not registered, and waits until Temporal knows them.
 ///
@@ -29,16 +65,26 @@ pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
         }
         let request = AddSearchAttributesRequest {
             namespace: client.options().namespace.clone(),
-            search_attributes: missing.into_iter().map(|(name, &kind)| (name.clone(), kind)).collect(),
+            search_attributes: missing
+                .into_iter()
+                .map(|(name, &kind)| (name.clone(), kind))
+                .collect(),
         };
         // Somebody else may be registering them too: what counts is that they are known.
-        let added = client.connection().operator_service().add_search_attributes(request.into_request()).await;
+        let added = client
+            .connection()
+            .operator_service()
+            .add_search_attributes(request.into_request())
+            .await;
         if let Err(error) = added {
             tracing::debug!(%error, "registering search attributes");
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    anyhow::bail!("Temporal does not take the search attributes of namespace '{}'", client.options().namespace)
+    anyhow::bail!(
+        "Temporal does not take the search attributes of namespace '{}'",
+        client.options().namespace
+    )
 }
 
 async fn known(client: &Client) -> anyhow::Result<HashMap<String, i32>> {

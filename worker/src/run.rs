@@ -19,13 +19,19 @@ use crate::{inbox, notify};
 
 /// The worker's own settings.
 #[derive(clap::Args, Clone, Debug)]
+#[group(id = "worker-settings")]
 pub struct Settings {
     /// The payment provider's API.
     #[arg(long, env = "STRIPE_API_BASE", default_value = "http://127.0.0.1:8090")]
     pub stripe_api_base: String,
 
     /// The key to it.
-    #[arg(long, env = "STRIPE_SECRET_KEY", default_value = "sk_test_sandbox", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "STRIPE_SECRET_KEY",
+        default_value = "sk_test_sandbox",
+        hide_env_values = true
+    )]
     pub stripe_secret_key: String,
 
     /// Connections to Postgres, at the most.
@@ -100,8 +106,9 @@ impl Prepared {
             self.listen_url.clone(),
             stop.clone(),
         ));
-        let mut worker = Worker::new(&runtime, self.client, options(self.saga, self.cached_workflows)?)
-            .context("make the Temporal worker")?;
+        let mut worker =
+            Worker::new(&runtime, self.client, options(self.saga, self.cached_workflows)?)
+                .context("make the Temporal worker")?;
         let shut_down = worker.shutdown_handle();
         let stopped = stop.clone();
         let stopper = async move {

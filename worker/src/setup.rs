@@ -4,9 +4,15 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use sqlx::{Connection, PgConnection, migrate::Migrator};
+use sqlx::{
+    Connection, PgConnection, Postgres,
+    migrate::{MigrateDatabase, Migrator},
+};
 
 use crate::{catalogue, registration, roles};
+
+/// `invalid_catalog_name` (PostgreSQL, "Error Codes").
+const NO_SUCH_DATABASE: &str = "3D000";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -35,21 +41,36 @@ pub async fn setup(
     }
     connection.close().await?;
     let client = shared.temporal.connect("setup", Duration::from_secs(60)).await?;
+    registration::make_namespace(&client).await?;
     registration::register_search_attributes(&client).await?;
     tracing::info!("database and Temporal are set up");
     Ok(())
 }
 
+/// Connects; makes the database first when the server has none of this name.
 async fn connect(url: &str) -> anyhow::Result<PgConnection> {
-    PgConnection::connect(url)
-        .await
-        .context("Postgres can't be reached: look at DATABASE_URL, and whether it runs")
+    let unreachable = "Postgres can't be reached: look at DATABASE_URL, and whether it runs";
+    match PgConnection::connect(url).await {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_DATABASE) => {
+            let made = Postgres::create_database(url).await;
+            // Two setups at once make it once; the connection tells whether it is there.
+            PgConnection::connect(url).await.with_context(|| match made {
+                Err(error) => format!("make the database that DATABASE_URL names: {error}"),
+                Ok(()) => unreachable.to_owned(),
+            })
+        }
+        connected => connected.context(unreachable),
+    }
 }
 
 async fn require_version(connection: &mut PgConnection) -> anyhow::Result<()> {
     let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
         .fetch_one(connection)
         .await?;
-    anyhow::ensure!(version >= 150_000, "Postgres 15 or newer is needed, this is {}", version / 10_000);
+    anyhow::ensure!(
+        version >= 150_000,
+        "Postgres 15 or newer is needed, this is {}",
+        version / 10_000
+    );
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What the sagas need done. Declared here, with the shapes that travel; done in the crate
 //! `activities`. Every one of them may run twice, late, or on two workers at once.
 
-use domain::{AttemptId, CartLines, EndReason, Fingerprint, Money, OrderId, OrderState, Refusal, SecretHash};
+use domain::{
+    AttemptId, CartLines, EndReason, Fingerprint, Money, OrderId, OrderState, Refusal, SecretHash,
+};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;

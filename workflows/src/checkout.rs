@@ -12,8 +12,8 @@ use domain::{EndReason, OrderState, Refusal, payment::admit_attempt};
 use futures::future::FusedFuture;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    SyncWorkflowContext, TimerOptions, TimerResult, WaitConditionOptions, WorkflowCancellationToken,
-    WorkflowContext, WorkflowContextView, WorkflowResult, select,
+    SyncWorkflowContext, TimerOptions, TimerResult, WaitConditionOptions,
+    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, select,
 };
 use time::OffsetDateTime;
 
@@ -249,11 +249,7 @@ impl Checkout {
     /// Where the order stands, for a person who asks the workflow itself.
     #[query(name = "status")]
     pub fn status(&self, _ctx: &WorkflowContextView) -> CheckoutStatus {
-        CheckoutStatus {
-            state: self.state,
-            attempts: self.attempts,
-            expires_at: self.expires_at,
-        }
+        CheckoutStatus { state: self.state, attempts: self.attempts, expires_at: self.expires_at }
     }
 }
 

@@ -1,7 +1,5 @@
 //! What operators search workflows by. Registered by `worker setup`.
 
-
-
 use temporalio_common::search_attributes::{SearchAttributeKey, Timestamp};
 
 /// Where the order stands: the name of a `domain::OrderState`.

@@ -50,8 +50,8 @@ pub async fn commit(
             where orders.order_id = claimed.order_id
             returning orders.*
         ), event as (
-            insert into order_events (order_id, version, kind, snapshot)
-            select order_id, version, 'confirmed', order_snapshot(row(confirmed.*)::orders)
+            insert into order_events (order_id, version, kind, snapshot, at)
+            select order_id, version, 'confirmed', order_snapshot(row(confirmed.*)::orders), updated_at
             from confirmed
         )
         select

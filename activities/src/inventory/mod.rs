@@ -29,7 +29,9 @@ struct Moved {
 impl Moved {
     fn changes(self) -> Changes {
         Changes {
-            orders: self.orders.map_or_else(Vec::new, |ids| ids.0.into_iter().map(OrderId).collect()),
+            orders: self
+                .orders
+                .map_or_else(Vec::new, |ids| ids.0.into_iter().map(OrderId).collect()),
             stock: self.levels.map_or_else(Vec::new, |levels| levels.0),
         }
     }

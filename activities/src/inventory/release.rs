@@ -48,8 +48,8 @@ pub async fn release(
             where orders.order_id = claimed.order_id
             returning orders.*
         ), event as (
-            insert into order_events (order_id, version, kind, snapshot)
-            select order_id, version, state, order_snapshot(row(ended.*)::orders)
+            insert into order_events (order_id, version, kind, snapshot, at)
+            select order_id, version, state, order_snapshot(row(ended.*)::orders), updated_at
             from ended
         )
         select
@@ -104,8 +104,8 @@ pub async fn return_units(
             where orders.order_id = claimed.order_id
             returning orders.*
         ), event as (
-            insert into order_events (order_id, version, kind, snapshot)
-            select order_id, version, state, order_snapshot(row(ended.*)::orders)
+            insert into order_events (order_id, version, kind, snapshot, at)
+            select order_id, version, state, order_snapshot(row(ended.*)::orders), updated_at
             from ended
         )
         select

@@ -133,10 +133,10 @@ async fn write(
             where stock.sku = taken.sku
             returning stock.sku, on_hand, held, sold, version
         ), event as (
-            insert into order_events (order_id, version, kind, snapshot)
+            insert into order_events (order_id, version, kind, snapshot, at)
             select order_id, version,
                 case when refusal is null then 'held' else 'refused' end,
-                order_snapshot(row(written.*)::orders)
+                order_snapshot(row(written.*)::orders), updated_at
             from written
         )
         select
@@ -216,7 +216,9 @@ impl LineColumns {
         let mut columns = Self::default();
         for Decided { ask, .. } in decided {
             for (position, line) in (0..).zip(ask.lines.as_slice()) {
-                let Some(found) = stock.get(&line.sku) else { continue };
+                let Some(found) = stock.get(&line.sku) else {
+                    continue;
+                };
                 columns.order_id.push(ask.order_id.0);
                 columns.position.push(position);
                 columns.sku.push(line.sku.to_string());

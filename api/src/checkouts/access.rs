@@ -27,8 +27,9 @@ impl Access {
             Some(value) => (bearer(value).ok_or_else(missing)?, false),
             None => (cookie(headers).ok_or_else(missing)?, true),
         };
-        let plain: OrderSecret =
-            text.parse().map_err(|error: domain::secret::InvalidSecret| missing().because(error.to_string()))?;
+        let plain: OrderSecret = text
+            .parse()
+            .map_err(|error: domain::secret::InvalidSecret| missing().because(error.to_string()))?;
         Ok(Self { secret: plain.hash(), by_cookie, plain })
     }
 
@@ -60,13 +61,16 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs =
+        lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
 fn same_origin(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(origin) = text(header::ORIGIN) else { return false };
+    let Some(origin) = text(header::ORIGIN) else {
+        return false;
+    };
     let host = text(header::HOST).unwrap_or_default();
     origin == public_url || origin.split_once("://").is_some_and(|(_, theirs)| theirs == host)
 }

@@ -21,7 +21,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
-    Known, access::Access, known, order_id,
+    Known,
+    access::Access,
+    known, order_id,
     view::{checkout_at, reserving_json},
 };
 use crate::{app::App, problem::Answer};
@@ -89,8 +91,7 @@ async fn follow(
         match news(app, order, position).await {
             Ok(Some((checkout, events))) => {
                 for event in events {
-                    let body =
-                        checkout_at(&checkout, &event.changing, event.version, event.at);
+                    let body = checkout_at(&checkout, &event.changing, event.version, event.at);
                     position = Some(event.seq);
                     if !send(sender, position, &body).await || event.changing.state.has_ended() {
                         return;

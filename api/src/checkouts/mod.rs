@@ -56,9 +56,7 @@ async fn read(
             }
             Ok(answer(StatusCode::OK, &stored.checkout))
         }
-        Known::Reserving(memo) => {
-            Ok(no_store(Json(reserving_json(order, &memo)).into_response()))
-        }
+        Known::Reserving(memo) => Ok(no_store(Json(reserving_json(order, &memo)).into_response())),
     }
 }
 
@@ -115,9 +113,10 @@ pub fn matches_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
         return false;
     };
     let ours = etag.to_str().unwrap_or_default();
-    given.split(',').map(str::trim).any(|theirs| {
-        theirs == "*" || theirs.strip_prefix("W/").unwrap_or(theirs) == ours
-    })
+    given
+        .split(',')
+        .map(str::trim)
+        .any(|theirs| theirs == "*" || theirs.strip_prefix("W/").unwrap_or(theirs) == ours)
 }
 
 fn answer(status: StatusCode, checkout: &Checkout) -> Response {

@@ -42,7 +42,9 @@ pub async fn put(
     let asked = Asked {
         order,
         fingerprint: Fingerprint::of(
-            &request.lines, request.expected_total, request.email.as_deref(),
+            &request.lines,
+            request.expected_total,
+            request.email.as_deref(),
         ),
         request,
         access,
@@ -73,7 +75,9 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
         Ok(priced) => priced,
         Err(_) => match second_look(app, &asked).await? {
             SecondLook::CanBeHad(priced) => priced,
-            SecondLook::AlreadyStarted(memo) => return follow(app, &asked, memo, StatusCode::OK).await,
+            SecondLook::AlreadyStarted(memo) => {
+                return follow(app, &asked, memo, StatusCode::OK).await;
+            }
             SecondLook::No(refusal) => return Err(Problem::refused(&refusal)),
         },
     };

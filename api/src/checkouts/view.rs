@@ -22,11 +22,14 @@ pub fn checkout_at(
     let currency = checkout.total.or(checkout.lines.first().map(|line| line.unit_price));
     let money = |minor: i64| currency.map(|of| Money::new(minor, of.currency));
     let hold = checkout.expires_at.map(|at| {
-        let remaining = if changing.state.has_ended() { 0 } else { (at - now).whole_seconds().max(0) };
+        let remaining =
+            if changing.state.has_ended() { 0 } else { (at - now).whole_seconds().max(0) };
         json!({"expires_at": rfc3339(at), "remaining_seconds": remaining})
     });
-    let next_action =
-        changing.next_action_url.as_ref().map(|url| json!({"type": "redirect", "redirect_url": url}));
+    let next_action = changing
+        .next_action_url
+        .as_ref()
+        .map(|url| json!({"type": "redirect", "redirect_url": url}));
     json!({
         "order_id": checkout.order_id, "state": changing.state, "version": version,
         "lines": lines(&checkout.lines),

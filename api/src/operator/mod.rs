@@ -36,7 +36,10 @@ pub fn router(app: &App) -> Router<App> {
         .merge(guarded)
         .merge(crate::health::router())
         .route("/", get(|| async { Html(include_str!("../../templates/operator.html")) }))
-        .route("/openapi.json", get(|| async { openapi(include_str!("../../openapi/operator.json")) }))
+        .route(
+            "/openapi.json",
+            get(|| async { openapi(include_str!("../../openapi/operator.json")) }),
+        )
         .route("/metrics", get(metrics))
 }
 
@@ -62,8 +65,12 @@ struct WebhookFilter {
     outcome: Option<String>,
 }
 
-async fn webhooks(State(app): State<App>, Query(filter): Query<WebhookFilter>) -> Answer<Json<Value>> {
-    let rows = read_model::operators::webhooks(&app.model.pool, filter.outcome.as_deref(), 100).await?;
+async fn webhooks(
+    State(app): State<App>,
+    Query(filter): Query<WebhookFilter>,
+) -> Answer<Json<Value>> {
+    let rows =
+        read_model::operators::webhooks(&app.model.pool, filter.outcome.as_deref(), 100).await?;
     Ok(Json(json!({"webhooks": rows})))
 }
 

@@ -33,9 +33,9 @@ struct Filter {
 
 async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Json<Value>> {
     if let Some(state) = &filter.state {
-        let _known: OrderState = state
-            .parse()
-            .map_err(|error: domain::order::UnknownState| Problem::invalid("/state", error.to_string()))?;
+        let _known: OrderState = state.parse().map_err(|error: domain::order::UnknownState| {
+            Problem::invalid("/state", error.to_string())
+        })?;
     }
     let limit = match &filter.limit {
         None => 50,
@@ -52,7 +52,11 @@ async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Js
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| {
-        URL_SAFE_NO_PAD.encode(format!("{}/{}", row.created_at.unix_timestamp_nanos(), row.order_id))
+        URL_SAFE_NO_PAD.encode(format!(
+            "{}/{}",
+            row.created_at.unix_timestamp_nanos(),
+            row.order_id
+        ))
     });
     Ok(Json(json!({"orders": rows, "next_cursor": next})))
 }
@@ -75,11 +79,13 @@ async fn one(State(app): State<App>, Path(order): Path<String>) -> Answer<Json<V
     let timeline: Vec<_> = orders::events_after(pool, order, 0)
         .await?
         .iter()
-        .map(|event| json!({
-            "seq": event.seq, "version": event.version, "kind": event.kind,
-            "at": rfc3339(event.at), "state": event.changing.state,
-            "payment_state": event.changing.payment_state,
-        }))
+        .map(|event| {
+            json!({
+                "seq": event.seq, "version": event.version, "kind": event.kind,
+                "at": rfc3339(event.at), "state": event.changing.state,
+                "payment_state": event.changing.payment_state,
+            })
+        })
         .collect();
     let mut body = checkout_json(&stored.checkout);
     body["payment_intent"] = json!(stored.payment_intent);

@@ -21,9 +21,7 @@ use crate::{
 
 /// The paths of stock.
 pub fn router() -> Router<App> {
-    Router::new()
-        .route("/v1/stock", get(list))
-        .route("/v1/stock/{sku}", get(one).patch(adjust))
+    Router::new().route("/v1/stock", get(list)).route("/v1/stock/{sku}", get(one).patch(adjust))
 }
 
 async fn list(State(app): State<App>, Query(page): Query<Page>) -> Answer<Json<Value>> {

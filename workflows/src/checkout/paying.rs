@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{EndReason, OrderState};
 use temporalio_workflow::{
-    ActivityExecutionError, CancellableFuture, TimerOptions,
-    WorkflowCancellationToken, WorkflowContext, WorkflowResult, select,
+    ActivityExecutionError, CancellableFuture, TimerOptions, WorkflowCancellationToken,
+    WorkflowContext, WorkflowResult, select,
 };
 
 use super::{Checkout, HoldEnd, Pay, detached, options, story, unwinding::Undo};
@@ -109,13 +109,12 @@ impl Checkout {
         }
     }
 
-    async fn inspect(
-        ctx: &WorkflowContext<Self>,
-        hold_end: &mut impl HoldEnd,
-    ) -> Answer {
+    async fn inspect(ctx: &WorkflowContext<Self>, hold_end: &mut impl HoldEnd) -> Answer {
         let order_id = ctx.state(|s| s.input.order_id);
-        let options =
-            options::provider_first_tries("ask where the payment stands", Self::most_of_a_hold(ctx));
+        let options = options::provider_first_tries(
+            "ask where the payment stands",
+            Self::most_of_a_hold(ctx),
+        );
         let call = ctx.execute_activity(SagaActivities::inspect_payment, order_id, options);
         Self::answer(ctx, call, hold_end).await
     }
@@ -174,9 +173,7 @@ impl Checkout {
         let order_id = ctx.state(|s| s.input.order_id);
         let summary = "move the money";
         let first = options::provider_first_tries(summary, AUTHORIZATION_LASTS);
-        if let Ok(captured) =
-            ctx.execute_activity(SagaActivities::capture, order_id, first).await
-        {
+        if let Ok(captured) = ctx.execute_activity(SagaActivities::capture, order_id, first).await {
             return Ok(captured);
         }
         story::provider_is_slow(ctx);

@@ -80,7 +80,9 @@ impl Checkout {
         let intent = ctx
             .execute_local_activity(SagaActivities::payment_intent_of, order_id, options)
             .await?;
-        let Some(payment_intent) = intent else { return Ok(()) };
+        let Some(payment_intent) = intent else {
+            return Ok(());
+        };
         let input = SettleInput { payment_intent, order_id };
         let options = ChildWorkflowOptions::builder()
             .workflow_id(input.workflow_id())

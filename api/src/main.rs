@@ -1,6 +1,6 @@
 //! The API's binary.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use api::{Addresses, Settings};
 use clap::Parser;
@@ -17,7 +17,11 @@ struct Cli {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    startup::exit_code(start().await)
+}
+
+async fn start() -> anyhow::Result<()> {
     let Cli { shared, settings } = Cli::parse();
     startup::logging::start(&shared.logging)?;
     startup::use_ring_for_tls();

@@ -1,7 +1,7 @@
 //! API and worker in one process, on one Temporal connection: a checkout's first workflow task
 //! comes back with the answer to its start, and a change made here is known here at once.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use activities::{ChangeSink, Changes};
 use anyhow::Context;
@@ -23,7 +23,11 @@ struct Cli {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    startup::exit_code(start().await)
+}
+
+async fn start() -> anyhow::Result<()> {
     let Cli { shared, api, worker } = Cli::parse();
     startup::logging::start(&shared.logging)?;
     startup::use_ring_for_tls();

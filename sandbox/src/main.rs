@@ -1,5 +1,7 @@
 //! The sandbox's binary.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use sandbox::Settings;
 
@@ -12,7 +14,11 @@ struct Cli {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    startup::exit_code(start().await)
+}
+
+async fn start() -> anyhow::Result<()> {
     let Cli { settings } = Cli::parse();
     startup::logging::start(&settings.logging)?;
     startup::use_ring_for_tls();

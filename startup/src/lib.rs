@@ -3,10 +3,12 @@
 
 pub mod duration;
 pub mod logging;
+pub mod outcome;
 pub mod shutdown;
 pub mod temporal;
 
 pub use duration::parse_duration;
+pub use outcome::exit_code;
 
 /// The settings that API and worker share. Environment variables and flags have the same names.
 #[derive(clap::Args, Clone, Debug)]

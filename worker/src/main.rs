@@ -1,6 +1,6 @@
 //! The worker's binary: `worker run`, `worker setup`.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use startup::SharedSettings;
@@ -33,7 +33,11 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    startup::exit_code(start().await)
+}
+
+async fn start() -> anyhow::Result<()> {
     startup::use_ring_for_tls();
     match Cli::parse().command {
         Command::Run { shared, settings } => run(shared, settings).await,

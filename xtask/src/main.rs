@@ -1,1 +1,66 @@
-fn main() {}
+//! `cargo xtask`: runs the shop, tests it, measures it.
+
+mod bench;
+mod check;
+mod children;
+mod cluster;
+mod places;
+mod ports;
+mod prepare;
+mod progress;
+mod runner;
+mod servers;
+mod settings;
+mod stop;
+mod suite;
+mod task;
+mod temporal;
+mod test;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Holdfast's tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole shop on this machine; Ctrl-C stops it.
+    Up(up::Options),
+    /// Runs every test there is: formatting, lints, unit, system, client and browser tests.
+    Test,
+    /// Runs the servers that system tests need, for running one test by hand; Ctrl-C stops them.
+    Servers,
+    /// Runs the subset for working on code: formatting, lints, unit tests.
+    Check,
+    /// Measures, as ratios within one run.
+    Bench(bench::Options),
+    /// Regenerates .sqlx after a change of SQL.
+    Prepare,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(options) => up::run(&options),
+        Command::Test => test::run(),
+        Command::Servers => servers::run(),
+        Command::Check => check::run(),
+        Command::Bench(options) => bench::run(&options),
+        Command::Prepare => prepare::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<stop::Stopped>() => ExitCode::from(130),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,5 @@
+#[derive(clap::Args)]
+pub struct Options {}
+pub fn run(_o: &Options) -> anyhow::Result<()> {
+    Ok(())
+}

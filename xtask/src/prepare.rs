@@ -1,0 +1,106 @@
+//! `.sqlx`: what the queries' compile-time check knows of the database, made from the migrations.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    time::SystemTime,
+};
+
+use anyhow::{Context, ensure};
+
+use crate::{places, runner, servers::Servers, task::Task};
+
+/// The crates whose queries are checked.
+const CRATES: [&str; 2] = ["activities", "read_model"];
+
+/// `cargo xtask prepare`
+pub fn run() -> anyhow::Result<()> {
+    let task = Task::of(3)?;
+    build_setup(&task)?;
+    let servers = Servers::postgres(&task)?;
+    let made = describe(&servers, &task)?;
+    let kept = places::root().join(".sqlx");
+    for file in contents(&kept)?.keys() {
+        fs::remove_file(kept.join(file)).with_context(|| format!("remove {file}"))?;
+    }
+    for (file, text) in &made {
+        fs::write(kept.join(file), format!("{text}\n")).with_context(|| format!("write {file}"))?;
+    }
+    task.progress.finish();
+    println!("{} queries are described in .sqlx", made.len());
+    Ok(())
+}
+
+/// Fails when `.sqlx` is not what the migrations and the queries make of it.
+pub fn verify(servers: &Servers, task: &Task) -> anyhow::Result<()> {
+    task.progress.begin("checking every query against a migrated database");
+    let made = describe(servers, task)?;
+    let kept = contents(&places::root().join(".sqlx"))?;
+    let differ: Vec<_> = made
+        .keys()
+        .chain(kept.keys())
+        .filter(|file| made.get(*file) != kept.get(*file))
+        .map(String::as_str)
+        .collect();
+    ensure!(
+        differ.is_empty(),
+        ".sqlx is not what the queries and migrations make of it ({} files differ): run \
+         `cargo xtask prepare` and commit the result",
+        differ.len()
+    );
+    task.progress.done("every query fits the migrated database");
+    Ok(())
+}
+
+fn build_setup(task: &Task) -> anyhow::Result<()> {
+    task.progress.begin("building the worker, which migrates");
+    let mut build = places::cargo();
+    build.args(["build", "--package", "worker"]);
+    task.progress.suspend(|| runner::run("cargo build", &mut build, &task.stop))
+}
+
+/// Has the compiler ask a migrated database about every query; answers the descriptions by file.
+fn describe(servers: &Servers, task: &Task) -> anyhow::Result<BTreeMap<String, String>> {
+    let url = servers.database_url("queries");
+    let mut migrate = Command::new(places::binaries(false).join("worker"));
+    migrate.args(["setup", "--database-only"]).env("DATABASE_URL", &url);
+    runner::lines("migrate", &mut migrate, &task.stop, |_| {})?;
+
+    let folder = servers.folder().join("queries");
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let mut check = places::cargo();
+    check.args(["check", "--quiet"]);
+    for name in CRATES {
+        // The compiler looks at a query only when it compiles its crate.
+        touch(&places::root().join(name).join("src/lib.rs"))?;
+        check.args(["--package", name]);
+    }
+    check.env("SQLX_OFFLINE", "false").env("DATABASE_URL", &url).env("SQLX_OFFLINE_DIR", &folder);
+    runner::lines("check the queries", &mut check, &task.stop, |_| {})?;
+    contents(&folder)
+}
+
+fn touch(file: &PathBuf) -> anyhow::Result<()> {
+    File::options()
+        .append(true)
+        .open(file)
+        .and_then(|file| file.set_modified(SystemTime::now()))
+        .with_context(|| format!("touch {}", file.display()))
+}
+
+/// The query descriptions in a folder, by file name, without a line end at their end.
+fn contents(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let read = || format!("read {}", folder.display());
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).with_context(read)? {
+        let path = entry.with_context(read)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if name.starts_with("query-") {
+            let text = fs::read_to_string(&path).with_context(read)?;
+            files.insert(name.to_owned(), text.trim_end().to_owned());
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,165 @@
+//! Servers that tests, benchmarks and the query check stand on: fresh, on free ports, gone after.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+
+use crate::{
+    children::{Record, Running},
+    cluster, places, ports,
+    stop::Stop,
+    task::Task,
+    temporal,
+};
+
+/// How much a crash of the whole machine may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// As the shop runs: for measuring.
+    AsTheShop,
+    /// A killed process loses nothing, a power cut everything: for tests.
+    Processes,
+}
+
+/// Postgres, and Temporal where it was asked for. Dropped, they stop and their state goes.
+pub struct Servers {
+    postgres: cluster::Cluster,
+    temporal: Option<(Running, SocketAddr)>,
+    record: Record,
+    folder: PathBuf,
+    data: PathBuf,
+}
+
+impl Servers {
+    /// Starts Postgres alone.
+    pub fn postgres(task: &Task) -> anyhow::Result<Self> {
+        Self::start_postgres(Durability::Processes, task)
+    }
+
+    /// Starts Postgres and Temporal.
+    pub fn all(durability: Durability, task: &Task) -> anyhow::Result<Self> {
+        let cli = temporal::cli(task)?;
+        let mut servers = Self::start_postgres(durability, task)?;
+        servers.start_temporal(&cli, &task.stop)?;
+        task.progress.done("Postgres and Temporal run, fresh");
+        Ok(servers)
+    }
+
+    fn start_postgres(durability: Durability, task: &Task) -> anyhow::Result<Self> {
+        end_leftovers(task)?;
+        places::make_private(&places::state())?;
+        let folder = places::state().join("test").join(std::process::id().to_string());
+        fs::create_dir_all(folder.join("logs"))
+            .with_context(|| format!("make {}", folder.display()))?;
+        task.progress.begin("starting fresh servers");
+        let binaries = cluster::binaries(task)?;
+        let data = binaries.folder(&folder, &format!("postgres-test-{}", std::process::id()))?;
+        binaries.init(&data)?;
+        let further: &[&str] = match durability {
+            Durability::AsTheShop => &[],
+            Durability::Processes => &["fsync=off", "full_page_writes=off"],
+        };
+        let log = folder.join("logs/postgres.log");
+        let postgres = binaries.start(&data, &log, further, &task.stop)?;
+        let record = Record::at(folder.join("running"));
+        record.write([&postgres.server].into_iter())?;
+        Ok(Self { postgres, temporal: None, record, folder, data })
+    }
+
+    fn start_temporal(&mut self, cli: &Path, stop: &Stop) -> anyhow::Result<()> {
+        let address = SocketAddr::from(([127, 0, 0, 1], ports::free()?));
+        let start = temporal::Start {
+            cli,
+            address,
+            ui: None,
+            file: &self.folder.join("temporal.db"),
+            log: &self.folder.join("logs/temporal.log"),
+        };
+        let server = temporal::start(&start, stop)?;
+        self.record.write([&self.postgres.server, &server].into_iter())?;
+        self.temporal = Some((server, address));
+        Ok(())
+    }
+
+    /// A folder that goes with the servers.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The URL of a database.
+    pub fn database_url(&self, name: &str) -> String {
+        self.postgres.url(name)
+    }
+
+    /// What tests and benchmarks find in their environment.
+    pub fn environment(&self, binaries: &Path) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("TEST_POSTGRES_URL", self.database_url("").trim_end_matches('/').to_owned()),
+            ("TEST_BINARIES", binaries.to_string_lossy().into_owned()),
+            ("TEST_LOGS", self.folder.join("logs").to_string_lossy().into_owned()),
+        ];
+        if let Some((_, address)) = &self.temporal {
+            variables.push(("TEST_TEMPORAL_ADDRESS", address.to_string()));
+        }
+        variables
+    }
+
+    /// Keeps the logs for whoever has to find out what went wrong; answers where they are.
+    pub fn keep_logs(&self) -> anyhow::Result<PathBuf> {
+        let kept = places::state().join("test-logs");
+        drop(fs::remove_dir_all(&kept));
+        fs::rename(self.folder.join("logs"), &kept)
+            .with_context(|| format!("keep the logs in {}", kept.display()))?;
+        Ok(kept)
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        if let Some((temporal, _)) = &mut self.temporal {
+            temporal.stop();
+        }
+        self.postgres.server.stop();
+        drop(fs::remove_dir_all(&self.data));
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Ends the servers of test runs that were killed; those of a run under way are left alone.
+fn end_leftovers(task: &Task) -> anyhow::Result<()> {
+    let folder = places::state().join("test");
+    let Ok(runs) = fs::read_dir(&folder) else { return Ok(()) };
+    for run in runs.flatten() {
+        let record = Record::at(run.path().join("running"));
+        if let Ok(left) = record.end_leftovers() {
+            let pid = run.file_name().to_string_lossy().into_owned();
+            let outside = places::outside_state().join(format!("postgres-test-{pid}"));
+            drop(fs::remove_dir_all(outside));
+            fs::remove_dir_all(run.path())
+                .with_context(|| format!("empty {}", run.path().display()))?;
+            task.progress
+                .done(&format!("ended what test run {pid} left behind: {}", left.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// `cargo xtask servers`
+pub fn run() -> anyhow::Result<()> {
+    let task = Task::of(2)?;
+    let servers = Servers::all(Durability::Processes, &task)?;
+    task.progress.finish();
+    for (name, value) in servers.environment(&places::binaries(false)) {
+        println!("export {name}={value}");
+    }
+    println!("# ready: with these set, `cargo test --package system-tests` runs a test by hand");
+    while !task.stop.asked() {
+        drop(task.stop.wait_for(Duration::from_secs(1), || Ok(false)));
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `cargo xtask test`: every test there is.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::Context;
+use nix::unistd::Uid;
+
+use crate::{
+    check, places, prepare, runner,
+    servers::{Durability, Servers},
+    suite::{self, Count},
+    task::Task,
+};
+
+/// Runs all of it; the last line counts the tests.
+pub fn run() -> anyhow::Result<()> {
+    let task = Task::of(9)?;
+    check::formatting(&task)?;
+    check::lints(&task)?;
+    build(&task)?;
+    let servers = Servers::all(Durability::Processes, &task)?;
+    let mut counted = Count::default();
+    let passed = suites(&servers, &task, &mut counted);
+    task.progress.finish();
+    if !matches!(passed, Ok(true)) {
+        eprintln!("what the processes under test said is in {}", servers.keep_logs()?.display());
+    }
+    drop(servers);
+    counted.conclude(passed?)
+}
+
+/// Runs one suite after the other, whatever becomes of each; false when one has failed.
+fn suites(servers: &Servers, task: &Task, counted: &mut Count) -> anyhow::Result<bool> {
+    prepare::verify(servers, task)?;
+    let node = Node::install(task)?;
+    let environment = servers.environment(&places::binaries(false));
+
+    let mut rust = places::cargo();
+    rust.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    rust.envs(environment.iter().cloned());
+    let mut passed = suite::cargo_test("Rust tests", &mut rust, task, counted)?;
+
+    let mut stripe = node.test("tests/stripe-node");
+    stripe.envs(environment.iter().cloned()).env("HOLDFAST_BINARIES", places::binaries(false));
+    passed &= suite::node_test("Stripe's Node client on the sandbox", &mut stripe, task, counted)?;
+    Ok(passed)
+}
+
+fn build(task: &Task) -> anyhow::Result<()> {
+    task.progress.begin("building");
+    let mut binaries = places::cargo();
+    binaries.args(["build", "--workspace", "--locked", "--exclude", "xtask", "--bins"]);
+    task.progress.suspend(|| runner::run("cargo build", &mut binaries, &task.stop))?;
+    task.progress.done("built");
+    Ok(())
+}
+
+/// Node, with the packages of the tests that are written for it.
+struct Node;
+
+impl Node {
+    fn install(task: &Task) -> anyhow::Result<Self> {
+        task.progress.begin("installing the packages of the Node tests, and a browser");
+        let npm = places::program("npm", &[]).context(
+            "some tests run on Node, and there is no npm on PATH: install Node 20 or newer",
+        )?;
+        for folder in ["tests/stripe-node", "tests/browser"] {
+            let folder = places::root().join(folder);
+            if is_installed(&folder)? {
+                continue;
+            }
+            let mut install = Command::new(&npm);
+            install.current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]);
+            runner::lines("npm ci", &mut install, &task.stop, |_| {})?;
+        }
+        let browser = ["chromium", "google-chrome", "chromium-browser"]
+            .iter()
+            .find_map(|name| places::program(name, &[]));
+        if browser.is_none() {
+            let apt = places::program("apt-get", &[]).filter(|_| Uid::effective().is_root());
+            let apt = apt.context("the browser tests need Chromium: install it")?;
+            runner::apt_install(&apt, "chromium", task)?;
+        }
+        task.progress.done("Node's packages and a browser are here");
+        Ok(Self)
+    }
+
+    fn test(&self, folder: &str) -> Command {
+        let mut command = Command::new("node");
+        command.current_dir(places::root().join(folder)).args(["--test", "--test-reporter=tap"]);
+        command
+    }
+}
+
+/// Whether what the lock file asks for is there.
+fn is_installed(folder: &Path) -> anyhow::Result<bool> {
+    let lock = folder.join("package-lock.json");
+    let wanted = fs::metadata(&lock).with_context(|| format!("read {}", lock.display()))?;
+    let Ok(installed) = fs::metadata(folder.join("node_modules/.package-lock.json")) else {
+        return Ok(false);
+    };
+    Ok(installed.modified()? >= wanted.modified()?)
+}

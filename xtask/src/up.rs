@@ -1,0 +1,382 @@
+//! `cargo xtask up`: the whole shop on this machine.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+use crate::{
+    children::{Record, Running},
+    cluster::{self, Binaries},
+    places, ports, runner,
+    settings::{READY_WITHIN, Settings},
+    stop::{Stop, Stopped},
+    task::Task,
+    temporal,
+};
+
+/// What `up` can be asked for.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Empties the state first: orders, stock, workflows, payments.
+    #[arg(long)]
+    fresh: bool,
+    /// Builds optimised.
+    #[arg(long)]
+    release: bool,
+    /// Runs API and worker as two processes instead of one.
+    #[arg(long)]
+    split: bool,
+}
+
+/// How a process that has died is started again.
+type Restart = Box<dyn Fn() -> anyhow::Result<Running>>;
+
+/// A process that has to run for as long as the shop does.
+struct Service {
+    running: Running,
+    restart: Restart,
+    log: PathBuf,
+    /// Deaths within the first seconds of a life, one after the other.
+    early_deaths: u32,
+}
+
+/// Everything that was started, in this order.
+struct Shop {
+    services: Vec<Service>,
+    record: Record,
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        // Last started, first stopped: nothing loses what it stands on.
+        while let Some(mut service) = self.services.pop() {
+            service.running.stop();
+        }
+        self.record.remove();
+    }
+}
+
+/// Runs the shop until it is told to stop.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let task = Task::of(if options.split { 7 } else { 6 })?;
+    let started = start(options, &task);
+    task.progress.finish();
+    let (mut shop, settings) = match started {
+        // Being stopped half-way is no failure: everything that was started has been stopped.
+        Err(error) if error.is::<Stopped>() => return Ok(()),
+        started => started?,
+    };
+    announce(&settings);
+    shop.look_after(&task.stop)?;
+    eprintln!("stopping");
+    drop(shop);
+    eprintln!(
+        "stopped; the state is in {} and goes on with the next `cargo xtask up`",
+        places::state().display()
+    );
+    Ok(())
+}
+
+fn start(options: &Options, task: &Task) -> anyhow::Result<(Shop, Settings)> {
+    let state = places::state();
+    places::make_private(&state)?;
+    let record = Record::at(state.join("running"));
+    let left = record.end_leftovers()?;
+    if !left.is_empty() {
+        task.progress.done(&format!("ended what an earlier run left behind: {}", left.join(", ")));
+    }
+    let mut settings = Settings::read()?;
+    let binaries = match settings.database_url {
+        Some(_) => None,
+        None => Some(cluster::binaries(task)?),
+    };
+    if options.fresh {
+        empty(binaries.as_ref(), &settings, task)?;
+        // The token went with the rest.
+        settings = Settings::read()?;
+    }
+    let cli = settings.own_temporal.map(|_| temporal::cli(task)).transpose()?;
+    build(options.release, task)?;
+
+    let logs = state.join("logs");
+    places::make_private(&logs)?;
+    let mut shop = Shop { services: Vec::new(), record };
+    let database_url = shop.start_postgres(binaries, &settings, &logs, task)?;
+    if let (Some(cli), Some(own)) = (cli, settings.own_temporal) {
+        shop.start_temporal(cli, own, &logs, task)?;
+    } else {
+        task.progress.done("Temporal: the server at TEMPORAL_ADDRESS");
+    }
+    let program = Program { settings: &settings, database_url, release: options.release };
+    program.set_up(task)?;
+    let log = |name: &str| logs.join(format!("{name}.log"));
+    let sandbox = program.command("sandbox", &[]);
+    shop.serve("sandbox", sandbox, &log("sandbox"), (settings.sandbox, "/"), task)?;
+    if options.split {
+        shop.add("worker", program.command("worker", &["run"]), &log("worker"))?;
+        task.progress.done("worker");
+    }
+    let name = if options.split { "api" } else { "holdfast" };
+    let serving = program.command(name, &[]);
+    shop.serve(name, serving, &log(name), (settings.shop, "/readyz"), task)?;
+    Ok((shop, settings))
+}
+
+/// Our binaries, with the settings that they get.
+struct Program<'a> {
+    settings: &'a Settings,
+    database_url: String,
+    release: bool,
+}
+
+impl Program<'_> {
+    /// Makes the command anew whenever it is started.
+    fn command(&self, name: &str, arguments: &'static [&str]) -> impl Fn() -> Command + 'static {
+        let environment = self.settings.environment(&self.database_url);
+        let binary = places::binaries(self.release).join(name);
+        move || {
+            let mut command = Command::new(&binary);
+            command.current_dir(places::root()).args(arguments);
+            for (name, value) in &environment {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
+            command
+        }
+    }
+
+    /// Migrates, registers, seeds.
+    fn set_up(&self, task: &Task) -> anyhow::Result<()> {
+        task.progress
+            .begin("migrating the database, registering search attributes, seeding the catalogue");
+        let mut command = self.command("worker", &["setup", "--demo-catalogue"])();
+        let mut said = None;
+        runner::lines("worker setup", &mut command, &task.stop, |line| {
+            if let Some(error) = line.strip_prefix("error: ") {
+                said = Some(error.to_owned());
+            }
+        })
+        .map_err(|error| match said {
+            Some(said) => anyhow::anyhow!(said),
+            None => error,
+        })?;
+        task.progress.done("database migrated, search attributes registered, catalogue seeded");
+        Ok(())
+    }
+}
+
+impl Shop {
+    fn start_postgres(
+        &mut self,
+        binaries: Option<Binaries>,
+        settings: &Settings,
+        logs: &Path,
+        task: &Task,
+    ) -> anyhow::Result<String> {
+        let Some(binaries) = binaries else {
+            task.progress.done("Postgres: the server at DATABASE_URL");
+            return settings.database_url.clone().context("DATABASE_URL is not set");
+        };
+        task.progress.begin("starting Postgres");
+        let data = binaries.folder(&places::state(), "postgres")?;
+        binaries.init(&data)?;
+        let log = logs.join("postgres.log");
+        let cluster = binaries.start(&data, &log, &[], &task.stop)?;
+        let (address, url) = (cluster.address, cluster.url("holdfast"));
+        task.progress.done(&format!(
+            "Postgres {}: {url} (data in {})",
+            binaries.version,
+            data.display()
+        ));
+        let restart: Restart = {
+            let log = log.clone();
+            Box::new(move || binaries.server(&data, address, &log, &[]))
+        };
+        self.keep(cluster.server, restart, log)?;
+        Ok(url)
+    }
+
+    fn start_temporal(
+        &mut self,
+        cli: PathBuf,
+        own: crate::settings::OwnTemporal,
+        logs: &Path,
+        task: &Task,
+    ) -> anyhow::Result<()> {
+        task.progress.begin("starting the Temporal server");
+        let log = logs.join("temporal.log");
+        let file = places::state().join("temporal.db");
+        let process = {
+            let (cli, log) = (cli.clone(), log.clone());
+            move |stop: Option<&Stop>| {
+                let start = temporal::Start {
+                    cli: &cli,
+                    address: own.frontend,
+                    ui: Some(own.ui),
+                    file: &file,
+                    log: &log,
+                };
+                match stop {
+                    Some(stop) => temporal::start(&start, stop),
+                    None => temporal::process(&start),
+                }
+            }
+        };
+        let running = process(Some(&task.stop))?;
+        self.keep(running, Box::new(move || process(None)), log)?;
+        temporal::keep_for_a_month(&cli, own.frontend)?;
+        task.progress.done(&format!("Temporal: {}, UI http://{}", own.frontend, own.ui));
+        Ok(())
+    }
+
+    /// Starts a process of ours and waits until it answers `path` at `address`.
+    fn serve(
+        &mut self,
+        name: &'static str,
+        command: impl Fn() -> Command + 'static,
+        log: &Path,
+        (address, path): (SocketAddr, &str),
+        task: &Task,
+    ) -> anyhow::Result<()> {
+        task.progress.begin(&format!("starting {name}"));
+        self.add(name, command, log)?;
+        let ready = task.stop.wait_for(READY_WITHIN, || {
+            let service = self.services.last_mut().context("a service that was just added")?;
+            if let Some(status) = service.running.ended()? {
+                bail!("{name} ended at once ({status}): {}", last_line(log));
+            }
+            Ok(ports::get_status(address, path) == Some(200))
+        })?;
+        anyhow::ensure!(ready, "{name} is not ready after a minute: {}", last_line(log));
+        task.progress.done(&format!("{name}: http://{address}"));
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        name: &'static str,
+        command: impl Fn() -> Command + 'static,
+        log: &Path,
+    ) -> anyhow::Result<()> {
+        let restart: Restart = {
+            let log = log.to_path_buf();
+            Box::new(move || Running::start(name, command(), &log))
+        };
+        self.keep(restart()?, restart, log.to_path_buf())
+    }
+
+    fn keep(&mut self, running: Running, restart: Restart, log: PathBuf) -> anyhow::Result<()> {
+        self.services.push(Service { running, restart, log, early_deaths: 0 });
+        self.record.write(self.services.iter().map(|service| &service.running))
+    }
+
+    /// Starts again what dies, until it is time to stop.
+    fn look_after(&mut self, stop: &Stop) -> anyhow::Result<()> {
+        let mut pause = Duration::ZERO;
+        while !stop.asked() {
+            // Either answer means: look again.
+            drop(stop.wait_for(Duration::from_millis(200).max(pause), || Ok(false)));
+            pause = Duration::ZERO;
+            let mut restarted = false;
+            for service in &mut self.services {
+                let Some(status) = service.running.ended()? else { continue };
+                if stop.asked() {
+                    return Ok(());
+                }
+                pause = pause.max(service.bring_back(status)?);
+                restarted = true;
+            }
+            if restarted {
+                self.record.write(self.services.iter().map(|service| &service.running))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    /// Starts it again; answers how long to wait before looking again, longer each time that it
+    /// has died young.
+    fn bring_back(&mut self, status: std::process::ExitStatus) -> anyhow::Result<Duration> {
+        let name = self.running.name;
+        let young = self.running.age() < Duration::from_secs(10);
+        self.early_deaths = if young { self.early_deaths + 1 } else { 0 };
+        eprintln!(
+            "{name} has died ({status}): starting it again; its log is {}",
+            self.log.display()
+        );
+        self.running = (self.restart)().with_context(|| format!("start {name} again"))?;
+        println!("restarted {name}");
+        Ok(Duration::from_millis(200) * 2u32.saturating_pow(self.early_deaths.min(6)))
+    }
+}
+
+fn build(release: bool, task: &Task) -> anyhow::Result<()> {
+    task.progress.begin("building (the first time takes some minutes)");
+    let mut cargo = places::cargo();
+    cargo.args(["build", "--workspace", "--exclude", "xtask", "--exclude", "bench", "--bins"]);
+    if release {
+        cargo.arg("--release");
+    }
+    task.progress.suspend(|| runner::run("cargo build", &mut cargo, &task.stop))?;
+    task.progress.done("built");
+    Ok(())
+}
+
+/// Empties the state that is ours.
+fn empty(binaries: Option<&Binaries>, settings: &Settings, task: &Task) -> anyhow::Result<()> {
+    let state = places::state();
+    match binaries {
+        Some(binaries) => {
+            let data = binaries.folder(&state, "postgres")?;
+            remove(&data)?;
+        }
+        None => task
+            .progress
+            .done("--fresh leaves the database at DATABASE_URL as it is: it is not ours to empty"),
+    }
+    if settings.own_temporal.is_none() {
+        task.progress.done("--fresh leaves the Temporal server at TEMPORAL_ADDRESS as it is: it is not ours to empty");
+    }
+    remove(&state)?;
+    places::make_private(&state)?;
+    task.progress.done("emptied the state");
+    Ok(())
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("empty {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn last_line(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let line =
+        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it has said nothing");
+    format!("{line} (its log is {})", log.display())
+}
+
+fn announce(settings: &Settings) {
+    println!("shop                http://{}", settings.shop);
+    println!("API docs            http://{}/docs", settings.shop);
+    match settings.own_temporal {
+        Some(own) => println!("Temporal UI         http://{}", own.ui),
+        None => println!("Temporal UI         the one of the server at TEMPORAL_ADDRESS"),
+    }
+    println!("sandbox console     http://{}", settings.sandbox);
+    println!("operator dashboard  http://{}  token {}", settings.operator, settings.operator_token);
+    println!("logs                {}", places::state().join("logs").display());
+    println!("ready");
+}

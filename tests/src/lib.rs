@@ -1,1 +1,21 @@
-//! tests
+//! What whole-system tests stand on: real servers, the product's own binaries, and shoppers.
+//!
+//! `cargo xtask test` runs Postgres and Temporal and says where they are. A [`Shop`] is one
+//! database, one Temporal namespace, one payment sandbox and the product's processes, all of its
+//! own; tests that share one differ by the products that they make in it.
+
+mod invariants;
+mod operator;
+mod process;
+mod servers;
+mod shop;
+mod shopper;
+mod wait;
+
+pub use invariants::assert_invariants;
+pub use operator::Operator;
+pub use process::Process;
+pub use servers::Servers;
+pub use shop::{Running, Shop, ShopOptions};
+pub use shopper::{Reply, Shopper};
+pub use wait::{eventually, within};

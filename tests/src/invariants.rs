@@ -1,0 +1,106 @@
+//! What has to be true of a shop, whatever happened to it, seen from outside.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sqlx::{PgPool, Row};
+
+use crate::Shop;
+
+/// Checks stock against holds, and orders against the provider's ledger. Orders that are still
+/// open are held to what is true of them at every instant; ended ones to all of it.
+///
+/// # Panics
+/// When something is not as it has to be.
+pub async fn assert_invariants(shop: &Shop) {
+    let database = shop.database().await;
+    assert_stock_adds_up(&database).await;
+    assert_every_event_has_its_version(&database).await;
+    let ledger: Value = reqwest::get(format!("{}/sandbox/ledger", shop.sandbox_url()))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_money_agrees(&database, &ledger).await;
+}
+
+/// `held` is the sum of open holds, `sold` of committed ones, nothing is negative or oversold.
+async fn assert_stock_adds_up(database: &PgPool) {
+    let rows = sqlx::query(
+        "select sku, on_hand, held, sold,
+            coalesce(sum(quantity) filter (where holds.state = 'open'), 0)::bigint as open_units,
+            coalesce(sum(quantity) filter (where holds.state = 'committed'), 0)::bigint as sold_units
+         from stock
+         left join order_lines using (sku)
+         left join holds using (order_id)
+         group by sku, on_hand, held, sold",
+    )
+    .fetch_all(database)
+    .await
+    .unwrap();
+    for row in rows {
+        let number = |name: &str| row.get::<i64, _>(name);
+        let sku: String = row.get("sku");
+        assert_eq!(number("held"), number("open_units"), "units held of {sku}");
+        assert_eq!(number("sold"), number("sold_units"), "units sold of {sku}");
+        assert!(number("on_hand") - number("held") - number("sold") >= 0, "{sku} is oversold");
+    }
+}
+
+/// Each change of an order is one event, numbered without a gap, the last as the row says.
+async fn assert_every_event_has_its_version(database: &PgPool) {
+    let broken: Vec<String> = sqlx::query_scalar(
+        "select order_id::text from orders
+         left join lateral (
+            select count(*) as events, max(version) as last
+            from order_events where order_events.order_id = orders.order_id
+         ) as told on true
+         where events <> version or last <> version",
+    )
+    .fetch_all(database)
+    .await
+    .unwrap();
+    assert!(broken.is_empty(), "events and versions of {broken:?}");
+}
+
+/// At most one capture an order, and none without an order that is paid; an ended unpaid order
+/// has nothing set aside and nothing taken.
+async fn assert_money_agrees(database: &PgPool, ledger: &Value) {
+    let rows = sqlx::query("select order_id::text as id, state, total_minor from orders")
+        .fetch_all(database)
+        .await
+        .unwrap();
+    let orders: BTreeMap<String, (String, Option<i64>)> = rows
+        .iter()
+        .map(|row| (row.get("id"), (row.get("state"), row.get("total_minor"))))
+        .collect();
+    let mut paid_on: BTreeMap<&str, i64> = BTreeMap::new();
+    for intent in ledger["intents"].as_array().unwrap() {
+        let number = |name: &str| intent[name].as_i64().unwrap();
+        let order = intent["order_id"].as_str().unwrap_or_default();
+        let kept = number("captured") - number("refunded");
+        *paid_on.entry(order).or_default() += kept;
+        let Some((state, total)) = orders.get(order) else {
+            assert_eq!((kept, number("amount_capturable")), (0, 0), "no order has {intent}");
+            continue;
+        };
+        match state.as_str() {
+            "paid" => assert!(
+                kept == 0 || Some(kept) == *total,
+                "{order} is paid, and the provider says {intent}"
+            ),
+            "refused" | "expired" | "cancelled" | "payment_failed" => assert_eq!(
+                (kept, number("amount_capturable")),
+                (0, 0),
+                "{order} is {state}, and the provider says {intent}"
+            ),
+            _ => assert!(kept <= total.unwrap_or(0), "{order} is {state}: {intent}"),
+        }
+    }
+    for (order, (state, total)) in &orders {
+        if state == "paid" {
+            assert_eq!(paid_on.get(order.as_str()), total.as_ref(), "{order} is paid");
+        }
+    }
+}

@@ -103,7 +103,13 @@ impl<'de> Visitor<'de> for StrictVisitor {
         Ok(value.into())
     }
 
+    /// `2.0` is the whole number 2: JSON does not tell them apart (RFC 8259 section 6).
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        const PAST_THE_LARGEST: f64 = 9_223_372_036_854_775_808.0;
+        if value.fract() == 0.0 && (-PAST_THE_LARGEST..PAST_THE_LARGEST).contains(&value) {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
+            return Ok((value as i64).into());
+        }
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -280,6 +286,12 @@ mod tests {
         }
         assert!(parse(b"\"\xff\"").is_err());
         assert_eq!(parse(br#" {"a":[1,null]} "#).unwrap(), serde_json::json!({"a":[1,null]}));
+    }
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_spelled() {
+        let spelled = parse(b"[2.0, 2e0, -0.0, 2.5, 1e300]").unwrap();
+        assert_eq!(spelled, serde_json::json!([2, 2, 0, 2.5, 1e300]));
     }
 
     #[test]

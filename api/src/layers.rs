@@ -92,8 +92,12 @@ fn as_problem(response: Response, method: &Method, path: &str) -> Response {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
         _ => return response,
     };
+    let problem = match kind {
+        Kind::InvalidRequest => Problem::invalid("", "the path or the query can't be read"),
+        _ => Problem::new(kind),
+    };
     let allow = response.headers().get(header::ALLOW).cloned();
-    let mut problem = as_problem(Problem::new(kind).into_response(), method, path);
+    let mut problem = as_problem(problem.into_response(), method, path);
     if let Some(allow) = allow {
         problem.headers_mut().insert(header::ALLOW, allow);
     }

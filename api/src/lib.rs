@@ -8,6 +8,8 @@ mod body;
 mod checkouts;
 mod health;
 mod layers;
+#[cfg(test)]
+mod openapi;
 mod operator;
 mod pages;
 mod problem;

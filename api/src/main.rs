@@ -26,7 +26,7 @@ async fn start() -> anyhow::Result<()> {
     startup::logging::start(&shared.logging)?;
     startup::use_ring_for_tls();
     let stop = startup::shutdown::on_signal()?;
-    let client = shared.temporal.connect("api", Duration::from_secs(60)).await?;
+    let client = shared.temporal.connect("api", Duration::from_mins(1)).await?;
     let model = api::connect(&shared, &settings, stop.clone()).await?;
     api::serve(shared, settings, model, client, stop, announce).await
 }

@@ -28,8 +28,8 @@ struct Web;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(home))
-        .route("/images/{file}", get(|path, headers| file("images", path, headers)))
-        .route("/assets/{file}", get(|path, headers| file("assets", path, headers)))
+        .route("/images/{file}", get(|path, headers| async { file("images", path, headers) }))
+        .route("/assets/{file}", get(|path, headers| async { file("assets", path, headers) }))
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
         .route("/openapi.json", get(|| async { openapi(include_str!("../openapi/shopper.json")) }))
@@ -75,7 +75,7 @@ pub fn html(page: &impl Template) -> Answer<Response> {
     Ok(Html(rendered).into_response())
 }
 
-async fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Answer<Response> {
+fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Answer<Response> {
     let Some(file) = Web::get(&format!("{folder}/{name}")) else {
         return Err(Problem::new(Kind::NotFound));
     };

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Refusal, allocation::ShortLine};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Declares the problems: slug, status, title, and what the page says.
 macro_rules! problems {
@@ -100,7 +100,7 @@ problems! {
 pub struct Problem {
     pub kind: Kind,
     pub detail: String,
-    members: Map<String, Value>,
+    members: Vec<(String, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -110,7 +110,7 @@ pub type Answer<T> = Result<T, Problem>;
 impl Problem {
     /// A problem with the detail that its page has.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, detail: kind.help().into(), members: Map::new(), headers: Vec::new() }
+        Self { kind, detail: kind.help().into(), members: Vec::new(), headers: Vec::new() }
     }
 
     /// Says more exactly what is the matter.
@@ -123,7 +123,7 @@ impl Problem {
     /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
-        self.members.insert(name.into(), value);
+        self.members.push((name.into(), value));
         self
     }
 
@@ -143,7 +143,10 @@ impl Problem {
     pub fn invalid_all(errors: Vec<(String, String)>) -> Self {
         let entry =
             |(pointer, detail): &(String, String)| json!({"pointer": pointer, "detail": detail});
-        let detail = errors.first().map(|(pointer, detail)| format!("{pointer}: {detail}"));
+        let detail = errors.first().map(|(pointer, detail)| match pointer.as_str() {
+            "" => detail.clone(),
+            pointer => format!("{pointer}: {detail}"),
+        });
         let entries: Vec<_> = errors.iter().map(entry).collect();
         Self::new(Kind::InvalidRequest)
             .because(detail.unwrap_or_default())

@@ -37,13 +37,14 @@ async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> A
     verify(signature.unwrap_or_default(), &body, &app.webhook_secrets, now)?;
     let event: Value = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(Kind::MalformedJson).because(error.to_string()))?;
-    let Some(id) = event["id"].as_str() else {
-        return Err(Problem::new(Kind::MalformedJson).because("the event has no id"));
+    let Some(id) = name(&event["id"]) else {
+        let detail = "the event has no id of 1 to 255 visible ASCII characters";
+        return Err(Problem::new(Kind::MalformedJson).because(detail));
     };
     let object = &event["data"]["object"];
     let stored = WebhookEvent {
         event_id: id.to_owned(),
-        event_type: event["type"].as_str().unwrap_or("unknown").to_owned(),
+        event_type: name(&event["type"]).unwrap_or("unknown").to_owned(),
         payment_intent: payment_intent(object),
         order_id: object["metadata"]["order_id"].as_str().and_then(|id| id.parse().ok()),
         body: body.to_vec(),
@@ -58,7 +59,13 @@ fn payment_intent(object: &Value) -> Option<String> {
         Some("payment_intent") => &object["id"],
         _ => &object["payment_intent"],
     };
-    id.as_str().map(str::to_owned)
+    name(id).map(str::to_owned)
+}
+
+/// An id or a type, as the provider makes them: others can't be stored, or found again.
+fn name(value: &Value) -> Option<&str> {
+    let visible = |text: &&str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    value.as_str().filter(|text| (1..=255).contains(&text.len())).filter(visible)
 }
 
 fn without_signature(headers: &HeaderMap) -> Value {
@@ -125,6 +132,14 @@ mod tests {
         assert!(fits(&signed("old", NOW, "{}"), "{}"));
         assert!(fits(&signed("new", NOW - 300, "{}"), "{}"));
         assert!(fits(&format!("{},v1=00,v0=zz", signed("new", NOW, "{}")), "{}"));
+    }
+
+    #[test]
+    fn what_no_provider_would_call_an_event_is_no_name() {
+        assert_eq!(name(&json!("evt_1")), Some("evt_1"));
+        for bad in [json!(null), json!(1), json!(""), json!("evt_\0"), json!("e".repeat(256))] {
+            assert_eq!(name(&bad), None, "{bad:.20}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -23,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{
     Known,
     access::Access,
-    known, order_id,
+    known, no_store, order_id,
     view::{checkout_at, reserving_json},
 };
 use crate::{app::App, problem::Answer};
@@ -47,7 +47,7 @@ pub async fn stream(
         && orders::events_after(&app.model.pool, order, last).await?.is_empty()
     {
         // Tells EventSource not to come back.
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        return Ok(no_store(StatusCode::NO_CONTENT.into_response()));
     }
     let (sender, events) = mpsc::channel(4);
     tokio::spawn(async move {
@@ -57,11 +57,9 @@ pub async fn stream(
             () = follow(&app, order, known, last_seen, &sender) => {}
         }
     });
-    let mut response = Sse::new(as_stream(events))
-        .keep_alive(KeepAlive::new().interval(COMMENT_EVERY).text(""))
-        .into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let stream =
+        Sse::new(as_stream(events)).keep_alive(KeepAlive::new().interval(COMMENT_EVERY).text(""));
+    Ok(no_store(stream.into_response()))
 }
 
 fn as_stream(events: mpsc::Receiver<Event>) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -52,7 +52,8 @@ async fn read(
         Known::Written(stored) => {
             let etag = etag(stored.checkout.version);
             if matches_etag(&headers, &etag) {
-                return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+                let unchanged = (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]);
+                return Ok(no_store(unchanged.into_response()));
             }
             Ok(answer(StatusCode::OK, &stored.checkout))
         }

@@ -133,13 +133,11 @@ async fn follow(
     if memo.fingerprint != asked.fingerprint {
         return Err(Problem::new(Kind::OrderIdReused));
     }
-    match wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
-        Some(stored) => known_order(asked, &stored, status),
-        None => {
-            let reserving = Json(reserving_json(asked.order, &memo));
-            Ok(retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1))
-        }
+    if let Some(stored) = wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
+        return known_order(asked, &stored, status);
     }
+    let reserving = Json(reserving_json(asked.order, &memo));
+    Ok(retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1))
 }
 
 type Priced = (Vec<PricedLine>, Money);

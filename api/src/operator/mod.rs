@@ -8,13 +8,14 @@ mod stock;
 use axum::{
     Json, Router,
     extract::{ConnectInfo, Query, Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
     response::{Html, IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower_http::set_header::SetResponseHeaderLayer;
 use workflows::{Change, ChangeOutcome, ChangeRequest};
 
 use crate::{
@@ -25,15 +26,27 @@ use crate::{
 
 /// Everything on the operators' listener.
 pub fn router(app: &App) -> Router<App> {
-    let guarded = Router::new()
+    let no_store =
+        SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    guarded()
+        .route_layer(no_store)
+        .route_layer(from_fn_with_state(app.clone(), access::require_token))
+        .merge(open())
+}
+
+/// What takes the operator token.
+pub fn guarded() -> Router<App> {
+    Router::new()
         .merge(orders::router())
         .merge(products::router())
         .merge(stock::router())
         .route("/v1/webhooks", get(webhooks))
         .route("/v1/audit", get(audit))
-        .route_layer(from_fn_with_state(app.clone(), access::require_token));
+}
+
+/// What does not.
+pub fn open() -> Router<App> {
     Router::new()
-        .merge(guarded)
         .merge(crate::health::router())
         .route("/", get(|| async { Html(include_str!("../../templates/operator.html")) }))
         .route(
@@ -60,6 +73,9 @@ async fn change(
     Ok(outcome)
 }
 
+/// What becomes of a webhook event; `pending` while it waits.
+const OUTCOMES: [&str; 6] = ["pending", "delivered", "known", "late", "ignored", "foreign"];
+
 #[derive(Deserialize)]
 struct WebhookFilter {
     outcome: Option<String>,
@@ -69,6 +85,12 @@ async fn webhooks(
     State(app): State<App>,
     Query(filter): Query<WebhookFilter>,
 ) -> Answer<Json<Value>> {
+    if filter.outcome.as_deref().is_some_and(|outcome| !OUTCOMES.contains(&outcome)) {
+        return Err(Problem::invalid(
+            "/outcome",
+            format!("has to be one of {}", OUTCOMES.join(", ")),
+        ));
+    }
     let rows =
         read_model::operators::webhooks(&app.model.pool, filter.outcome.as_deref(), 100).await?;
     Ok(Json(json!({"webhooks": rows})))

@@ -6,8 +6,11 @@ use axum::{
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{OrderId, OrderState};
-use read_model::{operators, orders};
+use domain::{Money, OrderId, OrderState};
+use read_model::{
+    operators::{self, OrderRow},
+    orders,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -58,14 +61,26 @@ async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Js
             row.order_id
         ))
     });
+    let rows: Vec<_> = rows.iter().map(row_json).collect();
     Ok(Json(json!({"orders": rows, "next_cursor": next})))
+}
+
+fn row_json(row: &OrderRow) -> Value {
+    let currency = row.currency.as_deref().and_then(|code| code.parse().ok());
+    let total = row.total_minor.zip(currency).map(|(minor, currency)| Money::new(minor, currency));
+    json!({
+        "order_id": row.order_id, "state": row.state, "payment_state": row.payment_state,
+        "total": total, "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    })
 }
 
 fn read_cursor(cursor: &str) -> Answer<(OffsetDateTime, Uuid)> {
     let read = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let (nanos, id) = text.split_once('/')?;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(nanos.parse().ok()?).ok()?;
+        let nanos: u64 = nanos.parse().ok()?;
+        let at = OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).ok()?;
         Some((at, id.parse().ok()?))
     };
     read().ok_or_else(|| Problem::invalid("/cursor", "is not one that this list gave"))

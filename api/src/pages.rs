@@ -28,8 +28,14 @@ struct Web;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(home))
-        .route("/images/{file}", get(|path, headers| file("images", path, headers)))
-        .route("/assets/{file}", get(|path, headers| file("assets", path, headers)))
+        .route(
+            "/images/{file}",
+            get(async |path, headers: HeaderMap| file("images", path, &headers)),
+        )
+        .route(
+            "/assets/{file}",
+            get(async |path, headers: HeaderMap| file("assets", path, &headers)),
+        )
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
         .route("/openapi.json", get(|| async { openapi(include_str!("../openapi/shopper.json")) }))
@@ -75,7 +81,7 @@ pub fn html(page: &impl Template) -> Answer<Response> {
     Ok(Html(rendered).into_response())
 }
 
-async fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Answer<Response> {
+fn file(folder: &str, Path(name): Path<String>, headers: &HeaderMap) -> Answer<Response> {
     let Some(file) = Web::get(&format!("{folder}/{name}")) else {
         return Err(Problem::new(Kind::NotFound));
     };
@@ -86,7 +92,7 @@ async fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Ans
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
         (header::ETAG, etag.clone()),
     ];
-    if matches_etag(&headers, &etag) {
+    if matches_etag(headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, cache).into_response());
     }
     let media_type = HeaderValue::from_str(file.metadata.mimetype())

@@ -10,6 +10,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use domain::OrderId;
 use read_model::Product;
 use rust_embed::RustEmbed;
 
@@ -28,6 +29,7 @@ struct Web;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(home))
+        .route("/orders/{order_id}", get(order))
         .route(
             "/images/{file}",
             get(async |path, headers: HeaderMap| file("images", path, &headers)),
@@ -49,6 +51,19 @@ struct Home {
 
 async fn home(State(app): State<App>) -> Answer<Response> {
     html(&Home { products: app.model.catalogue.page(None, 100) })
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage {
+    order_id: OrderId,
+}
+
+/// Where shoppers come back to from 3-D Secure. The page tells nothing by itself: whose order it
+/// is shows when it asks for its events.
+async fn order(Path(order): Path<String>) -> Answer<Response> {
+    let order_id = order.parse().map_err(|_| Problem::new(Kind::NotFound))?;
+    html(&OrderPage { order_id })
 }
 
 #[derive(Template)]

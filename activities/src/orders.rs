@@ -122,31 +122,33 @@ pub async fn keep_intent(
     Ok(kept.rows_affected() == 1)
 }
 
-/// Records what the provider said of the attempt under way. Money that is set aside is recorded
-/// by the commit. Answers whether the order changed.
+/// Records what the provider said of attempt `number`, if that is the one under way: a run that was
+/// thought dead must not speak for the next attempt. Money that is set aside is recorded by the
+/// commit. Answers whether the order changed.
 ///
 /// # Errors
 /// When Postgres can't be asked.
 pub async fn record_payment(
     pool: &PgPool,
     order: OrderId,
+    number: i32,
     payment: &Payment,
     next_action_url: Option<&str>,
 ) -> Result<bool, DatabaseError> {
     let (state, payment_state, code) = match payment {
         Payment::Declined { code } => ("awaiting_payment", "declined", Some(code.as_str())),
+        // The attempt never got as far as the card.
+        Payment::None => ("awaiting_payment", "none", None),
         Payment::RequiresAction => ("paying", "requires_action", None),
         Payment::Processing => ("paying", "processing", None),
-        Payment::None | Payment::Authorized | Payment::Canceled | Payment::OrderHasMovedOn => {
-            return Ok(false);
-        }
+        Payment::Authorized | Payment::Canceled | Payment::OrderHasMovedOn => return Ok(false),
     };
     let changed = sqlx::query!(
         "with told as (
             update orders
             set state = $2, payment_state = $3, decline_code = $4, next_action_url = $5,
                 version = version + 1, updated_at = clock_timestamp()
-            where order_id = $1 and state = 'paying'
+            where order_id = $1 and state = 'paying' and payment_attempts = $6
               and (payment_state, next_action_url) is distinct from ($3, $5)
             returning *
         ), attempt as (
@@ -154,7 +156,7 @@ pub async fn record_payment(
             set outcome = $3, decline_code = $4, ended_at = clock_timestamp()
             from told
             where payment_attempts.order_id = told.order_id
-              and number = told.payment_attempts and $3 = 'declined'
+              and number = told.payment_attempts and $2 = 'awaiting_payment'
         )
         insert into order_events (order_id, version, kind, snapshot, at)
         select order_id, version, $3, order_snapshot(row(told.*)::orders), updated_at from told",
@@ -163,6 +165,7 @@ pub async fn record_payment(
         payment_state,
         code,
         next_action_url,
+        number,
     )
     .execute(pool)
     .await?;
@@ -178,6 +181,8 @@ pub struct PaymentRow {
     pub total: Money,
     /// Its intent, if it has one.
     pub payment_intent: Option<String>,
+    /// How many attempts to pay it there were.
+    pub attempts: i32,
 }
 
 /// Reads where an order and its payment stand.
@@ -186,7 +191,8 @@ pub struct PaymentRow {
 /// When Postgres can't be asked, or the order was never held.
 pub async fn payment_of(pool: &PgPool, order: OrderId) -> Result<PaymentRow, DatabaseError> {
     let row = sqlx::query!(
-        "select state, total_minor, currency, payment_intent from orders where order_id = $1",
+        "select state, total_minor, currency, payment_intent, payment_attempts
+         from orders where order_id = $1",
         order.0,
     )
     .fetch_one(pool)
@@ -195,6 +201,7 @@ pub async fn payment_of(pool: &PgPool, order: OrderId) -> Result<PaymentRow, Dat
         state: row.state.parse().map_err(|_| DatabaseError::Stored(row.state))?,
         total: total(row.total_minor, row.currency.as_deref())?,
         payment_intent: row.payment_intent,
+        attempts: row.payment_attempts,
     })
 }
 
@@ -221,20 +228,32 @@ pub async fn begin_closing(pool: &PgPool, order: OrderId) -> Result<bool, Databa
     Ok(changed.rows_affected() == 1)
 }
 
-/// Records that the provider has called the order's payment off: no money can move on it. The
-/// order's next change shows it.
+/// Records that the provider has called the order's payment off: no money can move on it. Answers
+/// whether the order changed.
 ///
 /// # Errors
 /// When Postgres can't be asked.
-pub async fn record_payment_cancelled(pool: &PgPool, order: OrderId) -> Result<(), DatabaseError> {
-    sqlx::query!(
-        "update orders set payment_state = 'cancelled'
-         where order_id = $1 and state in ('closing', 'expired', 'cancelled', 'payment_failed')",
+pub async fn record_payment_cancelled(
+    pool: &PgPool,
+    order: OrderId,
+) -> Result<bool, DatabaseError> {
+    let changed = sqlx::query!(
+        "with called_off as (
+            update orders
+            set payment_state = 'cancelled', version = version + 1, updated_at = clock_timestamp()
+            where order_id = $1 and payment_state <> 'cancelled'
+              and state in ('closing', 'expired', 'cancelled', 'payment_failed')
+            returning *
+        )
+        insert into order_events (order_id, version, kind, snapshot, at)
+        select order_id, version, 'payment_cancelled', order_snapshot(row(called_off.*)::orders),
+            updated_at
+        from called_off",
         order.0,
     )
     .execute(pool)
     .await?;
-    Ok(())
+    Ok(changed.rows_affected() == 1)
 }
 
 /// Records that the money has moved. Answers whether the order changed.

@@ -80,6 +80,16 @@ impl Tries {
     }
 }
 
+/// What came of creating an intent.
+enum Created {
+    /// It is the order's, by this id.
+    Kept(String),
+    /// The provider will not have it, for this reason.
+    Refused(String),
+    /// The order takes no payment any more.
+    OrderHasMovedOn,
+}
+
 impl Payments {
     /// Has the money set aside. Safe to repeat: every request carries a key made from order and
     /// attempt, and an order has one intent, on which at most one confirmation succeeds.
@@ -105,37 +115,44 @@ impl Payments {
         let intent = match known_intent {
             Some(intent) => intent,
             None => match self.create(ask.order_id, total, tries).await? {
-                Some(intent) => intent,
-                None => return Ok(Payment::OrderHasMovedOn),
+                Created::Kept(intent) => intent,
+                Created::OrderHasMovedOn => return Ok(Payment::OrderHasMovedOn),
+                Created::Refused(code) => {
+                    let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
+                    return self.declined(ask.order_id, number, code).await;
+                }
             },
         };
         self.confirm(ask, &intent, total, tries).await
     }
 
-    /// Creates the order's intent and keeps its id, before anything is charged on it. None when
-    /// the order takes no payment any more.
+    /// Creates the order's intent and keeps its id, before anything is charged on it.
     async fn create(
         &self,
         order: OrderId,
         total: Money,
         tries: &Tries,
-    ) -> Result<Option<String>, PaymentError> {
+    ) -> Result<Created, PaymentError> {
         let intent = loop {
             match self.provider.create(order, total, tries.number()).await {
                 Ok(Answer::Intent(intent)) => break ours(intent, order, total)?,
-                Ok(other) => return Err(nonsense(&other)),
+                Ok(Answer::Refused { code, message }) => {
+                    tracing::warn!(%order, code, message, "the provider takes no such payment");
+                    return Ok(Created::Refused(code));
+                }
+                Ok(other @ Answer::Declined(_)) => return Err(nonsense(&other)),
                 Err(failure @ ProviderError::Failed(_)) => tries.next(failure)?,
                 Err(unknown) => return Err(unknown.into()),
             }
         };
         if orders::keep_intent(self.database.pool(), order, &intent.id).await? {
-            return Ok(Some(intent.id));
+            return Ok(Created::Kept(intent.id));
         }
         // Nothing was charged on it and nothing will be; calling it off is a courtesy.
         if let Err(error) = self.provider.cancel(&intent.id).await {
             tracing::warn!(%order, intent = intent.id, %error, "an unused intent stays open");
         }
-        Ok(None)
+        Ok(Created::OrderHasMovedOn)
     }
 
     async fn confirm(
@@ -147,27 +164,28 @@ impl Payments {
     ) -> Result<Payment, PaymentError> {
         let order = ask.order_id;
         loop {
+            let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
             let confirmed = self
                 .provider
                 .confirm(intent, order, ask.attempt_id, &ask.payment_method, tries.number())
                 .await;
             match confirmed {
                 Ok(Answer::Intent(intent)) => {
-                    return self.observed(order, &ours(intent, order, total)?).await;
+                    return self.observed(order, number, &ours(intent, order, total)?).await;
                 }
-                Ok(Answer::Declined(code)) => return self.declined(order, code).await,
+                Ok(Answer::Declined(code)) => return self.declined(order, number, code).await,
                 Ok(Answer::Refused { code, message }) => {
                     let now = self.look(intent, order, total).await?;
                     if !has_not_moved(now.status) {
-                        return self.observed(order, &now).await;
+                        return self.observed(order, number, &now).await;
                     }
                     tracing::info!(%order, code, message, "the attempt can't be made");
-                    return self.declined(order, code).await;
+                    return self.declined(order, number, code).await;
                 }
                 Err(failure @ ProviderError::Failed(_)) => {
                     let now = self.look(intent, order, total).await?;
                     if !has_not_moved(now.status) {
-                        return self.observed(order, &now).await;
+                        return self.observed(order, number, &now).await;
                     }
                     tries.next(failure)?;
                 }
@@ -183,10 +201,11 @@ impl Payments {
     pub async fn inspect(&self, order: OrderId) -> Result<Payment, PaymentError> {
         let row = orders::payment_of(self.database.pool(), order).await?;
         let Some(intent) = row.payment_intent else {
-            return Ok(Payment::None);
+            return self.record(order, row.attempts, Payment::None, None).await;
         };
+        // Which attempt this is about was read before the provider was asked.
         let intent = self.look(&intent, order, row.total).await?;
-        self.observed(order, &intent).await
+        self.observed(order, row.attempts, &intent).await
     }
 
     /// Has the money moved.
@@ -245,13 +264,17 @@ impl Payments {
         let changed = orders::begin_closing(self.database.pool(), order).await?;
         self.tell(order, changed);
         let row = orders::payment_of(self.database.pool(), order).await?;
+        if row.state.is_bought() {
+            return Ok(ClosedPayment::PaidInTime);
+        }
         let Some(intent) = row.payment_intent else {
             return Ok(ClosedPayment::AtRest);
         };
         let decide = |observed| payment::close(ask.reason, observed);
         let closed = self.bring_to_rest(&intent, order, row.total, decide).await?;
         if closed == ClosedPayment::AtRest {
-            orders::record_payment_cancelled(self.database.pool(), order).await?;
+            let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
+            self.tell(order, changed);
         }
         Ok(closed)
     }
@@ -269,7 +292,8 @@ impl Payments {
         };
         let row = orders::payment_of(self.database.pool(), order).await?;
         self.bring_to_rest(intent, order, row.total, payment::settle).await?;
-        orders::record_payment_cancelled(self.database.pool(), order).await?;
+        let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
+        self.tell(order, changed);
         Ok(())
     }
 
@@ -288,6 +312,7 @@ impl Payments {
                 Closing::Release => return Ok(ClosedPayment::AtRest),
                 Closing::PaidInTime => return Ok(ClosedPayment::PaidInTime),
                 Closing::CancelIntent => {
+                    self.still_unpaid(order).await?;
                     if let Answer::Intent(intent) = self.provider.cancel(intent).await?
                         && intent.status == IntentStatus::Canceled
                     {
@@ -305,6 +330,16 @@ impl Payments {
         Err(PaymentError::NotDecided(format!("{intent} is not at rest")))
     }
 
+    /// What was seen at the provider may be old by now: an order that has been confirmed since
+    /// keeps its payment.
+    async fn still_unpaid(&self, order: OrderId) -> Result<(), PaymentError> {
+        let row = orders::payment_of(self.database.pool(), order).await?;
+        if row.state.is_bought() {
+            return Err(PaymentError::NotDecided(format!("{order} is {} by now", row.state)));
+        }
+        Ok(())
+    }
+
     /// Asks for an intent that is known to be the order's.
     async fn look(
         &self,
@@ -319,7 +354,12 @@ impl Payments {
     }
 
     /// Records where the provider says that a payment stands.
-    async fn observed(&self, order: OrderId, intent: &Intent) -> Result<Payment, PaymentError> {
+    async fn observed(
+        &self,
+        order: OrderId,
+        number: i32,
+        intent: &Intent,
+    ) -> Result<Payment, PaymentError> {
         let payment = match intent.status {
             IntentStatus::RequiresCapture | IntentStatus::Succeeded => Payment::Authorized,
             IntentStatus::RequiresAction => Payment::RequiresAction,
@@ -331,15 +371,29 @@ impl Payments {
                 None => Payment::None,
             },
         };
-        let url = intent.next_action_url();
-        let changed = orders::record_payment(self.database.pool(), order, &payment, url).await?;
-        self.tell(order, changed);
-        Ok(payment)
+        self.record(order, number, payment, intent.next_action_url()).await
     }
 
-    async fn declined(&self, order: OrderId, code: String) -> Result<Payment, PaymentError> {
-        let payment = Payment::Declined { code };
-        let changed = orders::record_payment(self.database.pool(), order, &payment, None).await?;
+    async fn declined(
+        &self,
+        order: OrderId,
+        number: i32,
+        code: String,
+    ) -> Result<Payment, PaymentError> {
+        self.record(order, number, Payment::Declined { code }, None).await
+    }
+
+    /// Records where attempt `number` stands, and tells of it.
+    async fn record(
+        &self,
+        order: OrderId,
+        number: i32,
+        payment: Payment,
+        next_action_url: Option<&str>,
+    ) -> Result<Payment, PaymentError> {
+        let pool = self.database.pool();
+        let changed =
+            orders::record_payment(pool, order, number, &payment, next_action_url).await?;
         self.tell(order, changed);
         Ok(payment)
     }

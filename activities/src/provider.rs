@@ -113,7 +113,8 @@ pub enum ProviderError {
     /// The provider is busy with this request or with too many.
     #[error("the provider is busy ({status})")]
     Busy { status: StatusCode, retry_after: Option<Duration> },
-    /// The provider failed, and says so again to the same request with the same key, for ever.
+    /// The provider failed, or refuses the key, and does so again to the same request with the same
+    /// key, for ever.
     #[error("the provider failed ({0})")]
     Failed(StatusCode),
     /// The answer is not one that Stripe's API reference describes.
@@ -300,6 +301,10 @@ fn classify(
     }
     let body: ErrorBody = serde_json::from_slice(body)
         .map_err(|error| ProviderError::Nonsense(format!("{status}, {error}")))?;
+    if body.error.kind == "idempotency_error" {
+        // This key stands for another request, and always will.
+        return Err(ProviderError::Failed(status));
+    }
     if body.error.kind == "card_error" {
         return Ok(Answer::Declined(body.error.card.code()));
     }
@@ -336,6 +341,12 @@ mod tests {
         let answer = classified(400, body).unwrap();
         assert!(matches!(answer, Answer::Refused { code, .. }
             if code == "payment_intent_unexpected_state"));
+    }
+
+    #[test]
+    fn a_key_that_stands_for_another_request_is_spent() {
+        let body = r#"{"error":{"type":"idempotency_error","message":"…"}}"#;
+        assert!(matches!(classified(400, body), Err(ProviderError::Failed(_))));
     }
 
     #[test]

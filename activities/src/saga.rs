@@ -12,7 +12,7 @@ use workflows::{
     ChangeOutcome, ChangeRequest,
     activities::{
         Authorize, Capture, ClosePayment, ClosedPayment, Commit, Payment, Release, Reservation,
-        Reserve, declared,
+        Reserve, ReturnUnits, declared,
     },
 };
 
@@ -22,6 +22,9 @@ use crate::{
     inventory, operator_changes, orders,
     payments::{PaymentError, Payments, Tries},
 };
+
+/// The longest that the provider may ask to be left alone.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// What the activities work with.
 pub struct Saga {
@@ -36,20 +39,6 @@ impl Saga {
     pub fn new(database: Database, provider: Provider, changes: ChangeSink) -> Self {
         let payments = Payments { database: database.clone(), provider, changes: changes.clone() };
         Self { database, payments, changes }
-    }
-
-    async fn put_back(
-        &self,
-        work: impl for<'c> FnOnce(
-            &'c mut sqlx::PgConnection,
-        )
-            -> futures::future::BoxFuture<'c, Result<Changes, DatabaseError>>
-        + Send
-        + 'static,
-    ) -> Result<(), ActivityError> {
-        let changes = self.database.transact(work).await.map_err(surprise)?;
-        self.changes.tell(changes);
-        Ok(())
     }
 }
 
@@ -135,10 +124,15 @@ impl Saga {
         _ctx: ActivityContext,
         input: Release,
     ) -> Result<(), ActivityError> {
-        self.put_back(|connection| {
-            Box::pin(async move { inventory::release(connection, &[input]).await })
-        })
-        .await
+        let changes = self
+            .database
+            .transact(|connection| {
+                Box::pin(async move { inventory::release(connection, &[input]).await })
+            })
+            .await
+            .map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(())
     }
 
     #[activity(definition = declared::ReturnUnits)]
@@ -146,11 +140,16 @@ impl Saga {
         self: Arc<Self>,
         _ctx: ActivityContext,
         order: OrderId,
-    ) -> Result<(), ActivityError> {
-        self.put_back(move |connection| {
-            Box::pin(async move { inventory::return_units(connection, &[order]).await })
-        })
-        .await
+    ) -> Result<ReturnUnits, ActivityError> {
+        let (mut returned, changes) = self
+            .database
+            .transact(move |connection| {
+                Box::pin(async move { inventory::return_units(connection, &[order]).await })
+            })
+            .await
+            .map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(returned.remove(0))
     }
 
     #[activity(definition = declared::PaymentIntentOf)]
@@ -218,7 +217,7 @@ async fn with_heartbeat<T>(
                 }
                 return answer.map_err(|error| retry(ctx, error));
             }
-            _ = ctx.cancelled() => return Err(ActivityError::cancelled()),
+            () = ctx.cancelled() => return Err(ActivityError::cancelled()),
             _ = beat.tick() => ctx.record_heartbeat(tries.number()).await?,
         }
     }
@@ -235,7 +234,8 @@ fn retry(ctx: &ActivityContext, error: PaymentError) -> ActivityError {
         .fold(0u32, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     let jittered =
         backoff.min(Duration::from_secs(10)).mul_f64(0.5 + f64::from(salt % 1000) / 1000.0);
-    let delay = error.retry_after().unwrap_or(jittered);
+    // Honoured, but not to the end of the hold: that would be giving up.
+    let delay = error.retry_after().map_or(jittered, |asked| asked.min(LONGEST_RETRY_AFTER));
     tracing::info!(activity = info.activity_type, workflow = info.workflow_id, %error, ?delay, "to be tried again");
     let failure = ApplicationFailure::builder(anyhow::Error::from(error))
         .type_name("payment_not_decided".to_owned())

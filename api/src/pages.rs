@@ -10,6 +10,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use domain::OrderId;
 use read_model::Product;
 use rust_embed::RustEmbed;
 
@@ -28,8 +29,15 @@ struct Web;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(home))
-        .route("/images/{file}", get(|path, headers| async { file("images", path, headers) }))
-        .route("/assets/{file}", get(|path, headers| async { file("assets", path, headers) }))
+        .route("/orders/{order_id}", get(order))
+        .route(
+            "/images/{file}",
+            get(async |path, headers: HeaderMap| file("images", path, &headers)),
+        )
+        .route(
+            "/assets/{file}",
+            get(async |path, headers: HeaderMap| file("assets", path, &headers)),
+        )
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
         .route("/openapi.json", get(|| async { openapi(include_str!("../openapi/shopper.json")) }))
@@ -43,6 +51,19 @@ struct Home {
 
 async fn home(State(app): State<App>) -> Answer<Response> {
     html(&Home { products: app.model.catalogue.page(None, 100) })
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage {
+    order_id: OrderId,
+}
+
+/// Where shoppers come back to from 3-D Secure. The page tells nothing by itself: whose order it
+/// is shows when it asks for its events.
+async fn order(Path(order): Path<String>) -> Answer<Response> {
+    let order_id = order.parse().map_err(|_| Problem::new(Kind::NotFound))?;
+    html(&OrderPage { order_id })
 }
 
 #[derive(Template)]
@@ -75,7 +96,7 @@ pub fn html(page: &impl Template) -> Answer<Response> {
     Ok(Html(rendered).into_response())
 }
 
-fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Answer<Response> {
+fn file(folder: &str, Path(name): Path<String>, headers: &HeaderMap) -> Answer<Response> {
     let Some(file) = Web::get(&format!("{folder}/{name}")) else {
         return Err(Problem::new(Kind::NotFound));
     };
@@ -86,7 +107,7 @@ fn file(folder: &str, Path(name): Path<String>, headers: HeaderMap) -> Answer<Re
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
         (header::ETAG, etag.clone()),
     ];
-    if matches_etag(&headers, &etag) {
+    if matches_etag(headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, cache).into_response());
     }
     let media_type = HeaderValue::from_str(file.metadata.mimetype())

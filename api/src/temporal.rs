@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_millis(1_400);
 /// How long an update may take: the worker has to take it.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long an operator's change may take.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(8);
+
 /// The connection to Temporal.
 #[derive(Clone)]
 pub struct Temporal(pub Client);
@@ -110,18 +113,31 @@ impl Temporal {
 
     /// Makes an operator's change, once, and answers what came of it.
     pub async fn change(&self, request: ChangeRequest) -> Answer<ChangeOutcome> {
-        let id = request.workflow_id();
-        let options = WorkflowStartOptions::new(TASK_QUEUE, id.clone())
-            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
-            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
-            .enable_eager_workflow_start(true)
-            .static_summary(format!("{}: {}", request.actor, request.reason))
-            .rpc_options(rpc(PATIENCE))
-            .build();
-        let started = self.0.start_workflow(Operator::run, request, options);
-        let handle = within(PATIENCE, started).await?.map_err(|error| unavailable(&error))?;
-        let result = handle.get_result(WorkflowGetResultOptions::default());
-        within(Duration::from_secs(8), result).await?.map_err(|error| unavailable(&error))
+        for _ in 0..3 {
+            let options = WorkflowStartOptions::new(TASK_QUEUE, request.workflow_id())
+                .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+                .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
+                .enable_eager_workflow_start(true)
+                .static_summary(format!("{}: {}", request.actor, request.reason))
+                .rpc_options(rpc(PATIENCE))
+                .build();
+            let started = self.0.start_workflow(Operator::run, request.clone(), options);
+            match within(PATIENCE, started).await? {
+                Ok(handle) => {
+                    let result = handle.get_result(WorkflowGetResultOptions::default());
+                    let result = within(CHANGE_PATIENCE, result).await?;
+                    return result.map_err(|error| unavailable(&error));
+                }
+                Err(WorkflowStartError::AlreadyStarted { .. }) => {
+                    // Under way, perhaps for another request: the next run finds what it did.
+                    let handle = self.0.get_workflow_handle::<Operator>(request.workflow_id());
+                    let result = handle.get_result(WorkflowGetResultOptions::default());
+                    drop(within(CHANGE_PATIENCE, result).await?);
+                }
+                Err(error) => return Err(unavailable(&error)),
+            }
+        }
+        Err(Problem::new(Kind::TemporalUnavailable).retry_after(1))
     }
 
     /// Whether Temporal answers.

@@ -1,7 +1,7 @@
 //! The single rows that the API appends. Each runs in a task of its own: a client that hangs up
 //! half-way can't undo what is about to be acknowledged.
 
-use domain::{OrderId, SecretHash};
+use domain::{Fingerprint, OrderId, SecretHash};
 use serde_json::Value;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -56,7 +56,8 @@ pub async fn store_webhook(pool: &PgPool, event: WebhookEvent) -> Result<bool, R
     .await
 }
 
-/// Keeps a shopper's email beside the order that it came with.
+/// Keeps a shopper's email beside the request that it came with: the order's, if its fingerprint is
+/// the order's.
 ///
 /// # Errors
 /// When it is not known to be kept.
@@ -64,15 +65,19 @@ pub async fn keep_email(
     pool: &PgPool,
     order: OrderId,
     secret: &SecretHash,
+    fingerprint: &Fingerprint,
     email: String,
 ) -> Result<(), ReadError> {
     let (pool, secret) = (pool.clone(), secret.as_str().to_owned());
+    let fingerprint = fingerprint.as_str().to_owned();
     in_own_task(async move {
         sqlx::query!(
-            "insert into order_contacts (order_id, secret_hash, email) values ($1, $2, $3)
-             on conflict (order_id, secret_hash) do nothing",
+            "insert into order_contacts (order_id, secret_hash, fingerprint, email)
+             values ($1, $2, $3, $4)
+             on conflict (order_id, secret_hash, fingerprint) do nothing",
             order.0,
             secret,
+            fingerprint,
             email,
         )
         .execute(&pool)

@@ -55,6 +55,15 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Reads everything again.
+    ///
+    /// # Errors
+    /// When Postgres can't be asked.
+    pub async fn reload(&self, pool: &PgPool) -> Result<(), ReadError> {
+        self.put(read(pool, None).await?);
+        Ok(())
+    }
+
     /// Reads these products again.
     ///
     /// # Errors
@@ -135,8 +144,10 @@ impl Catalogue {
         self.shelf.rcu(|shelf| {
             let mut shelf = Shelf::clone(shelf);
             for product in &new {
-                let cell = || Arc::new(ArcSwap::from_pointee(product.clone()));
-                shelf.entry(product.sku.clone()).or_insert_with(cell);
+                // Somebody else may have put it there since.
+                let held = shelf.get(&product.sku).map(|cell| cell.load_full());
+                let newest = held.map_or_else(|| product.clone(), |held| newer(&held, product));
+                shelf.insert(product.sku.clone(), Arc::new(ArcSwap::from_pointee(newest)));
             }
             shelf
         });

@@ -56,7 +56,7 @@ async fn hint(listener: &mut Option<PgListener>, url: &str) {
         return;
     }
     *listener = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {
@@ -67,11 +67,12 @@ async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {
 
 async fn look(model: &ReadModel, position: &mut Position) -> Result<(), ReadError> {
     let Some(from) = position.oldest_running.clone() else {
-        // The catalogue was loaded a moment ago; what has changed since is read from here on.
-        position.oldest_running = Some(oldest_running(model).await?);
-        let skus: Vec<_> = model.catalogue.page(None, usize::MAX);
-        let skus: Vec<_> = skus.iter().map(|product| product.sku.to_string()).collect();
-        return model.catalogue.refresh(&model.pool, &skus).await;
+        // What has changed since the catalogue was loaded is in a second load; what changes from
+        // here on is read by position.
+        let from = oldest_running(model).await?;
+        model.catalogue.reload(&model.pool).await?;
+        position.oldest_running = Some(from);
+        return Ok(());
     };
     let rows = sqlx::query!(
         r#"

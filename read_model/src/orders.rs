@@ -1,8 +1,8 @@
 //! One order, as shoppers and operators see it.
 
 use domain::{
-    Currency, Fingerprint, Money, OrderId, OrderState, PaymentState, PricedLine, Refusal,
-    SecretHash,
+    AttemptId, Currency, Fingerprint, Money, OrderId, OrderState, PaymentState, PricedLine,
+    Refusal, SecretHash,
 };
 use serde::Deserialize;
 use sqlx::{PgPool, types::Json};
@@ -175,6 +175,27 @@ pub async fn events_after(
         at: row.at,
     });
     Ok(event.collect())
+}
+
+/// Whether this try to pay was made.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn has_attempt(
+    pool: &PgPool,
+    order: OrderId,
+    attempt: AttemptId,
+) -> Result<bool, ReadError> {
+    let made = sqlx::query_scalar!(
+        r#"select exists (
+            select from payment_attempts where order_id = $1 and attempt_id = $2
+        ) as "made!""#,
+        order.0,
+        attempt.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(made)
 }
 
 /// How many open holds there are of this client.

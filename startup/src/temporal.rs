@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use backon::{ExponentialBuilder, Retryable};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, GrpcCompression, Url,
     envconfig::LoadClientConfigProfileOptions,
@@ -28,20 +29,18 @@ impl TemporalSettings {
     /// When the settings can't be read, or the server can't be reached in time.
     pub async fn connect(&self, identity: &str, patience: Duration) -> anyhow::Result<Client> {
         let (connection, client) = self.options(identity)?;
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            let error = match Connection::connect(connection.clone()).await {
-                Ok(connection) => return Ok(Client::new(connection, client)?),
-                Err(error) => error,
-            };
-            if tokio::time::Instant::now() >= deadline {
-                let address = &self.temporal_address;
-                return Err(error).context(format!(
-                    "Temporal can't be reached at {address}: start it, or set TEMPORAL_ADDRESS"
-                ));
-            }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
+        let pauses = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(2))
+            .with_total_delay(Some(patience))
+            .without_max_times();
+        let connect = || Connection::connect(connection.clone());
+        let connected = connect.retry(pauses).await.with_context(|| {
+            let address = &self.temporal_address;
+            format!("Temporal can't be reached at {address}: start it, or set TEMPORAL_ADDRESS")
+        })?;
+        Ok(Client::new(connected, client)?)
     }
 
     fn options(&self, identity: &str) -> anyhow::Result<(ConnectionOptions, ClientOptions)> {

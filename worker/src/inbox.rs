@@ -57,7 +57,7 @@ async fn news(listener: &mut Option<PgListener>, url: &str) {
         return;
     }
     *listener = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {

@@ -56,8 +56,12 @@ pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
         (ORDER_TOTAL.name().to_owned(), IndexedValueType::Int as i32),
         (HOLD_EXPIRES_AT.name().to_owned(), IndexedValueType::Datetime as i32),
     ]);
-    for _ in 0..60 {
-        let known = known(client).await?;
+    for _ in 0..120 {
+        let Some(known) = known(client).await? else {
+            // A namespace that was just made is not known to every part of Temporal at once.
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            continue;
+        };
         let missing: HashMap<_, _> =
             wanted.iter().filter(|(name, _)| !known.contains_key(*name)).collect();
         if missing.is_empty() {
@@ -79,7 +83,7 @@ pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
         if let Err(error) = added {
             tracing::debug!(%error, "registering search attributes");
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     anyhow::bail!(
         "Temporal does not take the search attributes of namespace '{}'",
@@ -87,12 +91,13 @@ pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
     )
 }
 
-async fn known(client: &Client) -> anyhow::Result<HashMap<String, i32>> {
+/// The search attributes that the namespace has; none while Temporal does not know of it.
+async fn known(client: &Client) -> anyhow::Result<Option<HashMap<String, i32>>> {
     let request = ListSearchAttributesRequest { namespace: client.options().namespace.clone() };
     let mut operator = client.connection().operator_service();
-    let listed = operator
-        .list_search_attributes(request.into_request())
-        .await
-        .context("ask Temporal for its search attributes")?;
-    Ok(listed.into_inner().custom_attributes)
+    match operator.list_search_attributes(request.into_request()).await {
+        Ok(listed) => Ok(Some(listed.into_inner().custom_attributes)),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(error).context("ask Temporal for its search attributes"),
+    }
 }

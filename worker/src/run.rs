@@ -140,6 +140,8 @@ fn options(saga: Saga, cached_workflows: usize) -> anyhow::Result<WorkerOptions>
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .tuner(slots)
+        // A call learns with its heartbeat that the shopper has called it off.
+        .max_heartbeat_throttle_interval(Duration::from_secs(1))
         .graceful_shutdown_period(Duration::from_secs(5))
         .register_activities(saga)
         .register_workflow::<Checkout>()?

@@ -22,10 +22,6 @@ pub struct SetupSettings {
     /// Fill an empty catalogue with the demonstration shop's products.
     #[arg(long)]
     pub demo_catalogue: bool,
-
-    /// Leave Temporal alone.
-    #[arg(long)]
-    pub database_only: bool,
 }
 
 /// Migrates, makes the API's role, registers search attributes, and seeds when asked to.
@@ -44,10 +40,6 @@ pub async fn setup(
         catalogue::seed(&mut connection).await?;
     }
     connection.close().await?;
-    if settings.database_only {
-        tracing::info!("the database is set up");
-        return Ok(());
-    }
     let client = shared.temporal.connect("setup", Duration::from_secs(60)).await?;
     registration::make_namespace(&client).await?;
     registration::register_search_attributes(&client).await?;

@@ -135,6 +135,16 @@ pub struct Release {
     pub end_state: OrderState,
 }
 
+/// Whether sold units went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnUnits {
+    /// They did, by this call or an earlier one.
+    Returned,
+    /// A capture that was thought lost has gone through: they stay the buyer's.
+    PaidAfterAll,
+}
+
 /// The activities of the sagas. Those marked local touch only our own database.
 pub struct SagaActivities;
 
@@ -184,7 +194,7 @@ impl SagaActivities {
 
     /// Local. Undo of `commit`: sold units go back, the order ends as `payment_failed`.
     #[activity(name = "return_units")]
-    pub fn return_units(order_id: OrderId) -> Result<(), ActivityError> {
+    pub fn return_units(order_id: OrderId) -> Result<ReturnUnits, ActivityError> {
         unimplemented!()
     }
 

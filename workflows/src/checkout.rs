@@ -24,7 +24,7 @@ use self::{
     paying::{Attempt, Paying},
     unwinding::{Undo, Unwound},
 };
-use crate::activities::{Capture, Commit, Reservation, Reserve, SagaActivities};
+use crate::activities::{Capture, Commit, Reservation, Reserve, ReturnUnits, SagaActivities};
 
 /// The workflow `checkout`, id `checkout/<order_id>`.
 #[workflow]
@@ -187,6 +187,17 @@ impl Checkout {
         })
     }
 
+    /// The state that a shopper who tries to pay acts on. What an activity has written is seen
+    /// before the activity's answer is here: the hold, or the decline of the attempt under way.
+    fn state_as_seen(&self, pay: &Pay) -> OrderState {
+        let row_is_ahead = matches!(self.state, OrderState::Reserving | OrderState::Paying);
+        if row_is_ahead && self.queued.is_none() && pay.seen_attempts == self.attempts {
+            OrderState::AwaitingPayment
+        } else {
+            self.state
+        }
+    }
+
     async fn commit(ctx: &WorkflowContext<Self>) -> WorkflowResult<Commit> {
         let order_id = ctx.state(|s| s.input.order_id);
         let options = options::our_database("make the held units the buyer's for good");
@@ -195,10 +206,16 @@ impl Checkout {
 
     async fn payment_failed(ctx: &WorkflowContext<Self>) -> WorkflowResult<OrderState> {
         let order_id = ctx.state(|s| s.input.order_id);
-        Self::hand_over_to_settle(ctx).await?;
         let options = options::our_database("put the sold units back: the capture was refused");
-        ctx.execute_local_activity(SagaActivities::return_units, order_id, options).await?;
-        Ok(Self::end(ctx, OrderState::PaymentFailed))
+        let returned =
+            ctx.execute_local_activity(SagaActivities::return_units, order_id, options).await?;
+        match returned {
+            ReturnUnits::Returned => {
+                Self::hand_over_to_settle(ctx).await?;
+                Ok(Self::end(ctx, OrderState::PaymentFailed))
+            }
+            ReturnUnits::PaidAfterAll => Ok(Self::end(ctx, OrderState::Paid)),
+        }
     }
 
     fn refused(ctx: &WorkflowContext<Self>, refusal: &Refusal) -> OrderState {
@@ -222,8 +239,9 @@ impl Checkout {
     pub fn pay(&mut self, ctx: &mut SyncWorkflowContext<Self>, pay: Pay) -> PayAnswer {
         // The SDK delivers updates before timers: after an outage a late `pay` would win.
         let now = ctx.workflow_time().map(OffsetDateTime::from);
-        let hold_is_over = self.expires_at <= now || self.cancel_requested;
-        match admit_attempt(self.state, self.attempts, hold_is_over) {
+        let hold_is_over =
+            self.cancel_requested || self.expires_at.zip(now).is_some_and(|(end, now)| end <= now);
+        match admit_attempt(self.state_as_seen(&pay), self.attempts, hold_is_over) {
             Ok(()) if self.queued.is_some() => {
                 PayAnswer::Refused { refusal: domain::PayRefusal::AlreadyUnderWay }
             }

@@ -109,12 +109,12 @@ fn unprivileged_user() -> anyhow::Result<Option<User>> {
 
 impl Binaries {
     /// A folder named `name` that Postgres can use: below `preferred`, else outside the checkout.
-    pub fn folder(&self, preferred: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn folder(&self, preferred: &Path, name: &str) -> PathBuf {
         let inside = preferred.join(name);
         if self.reaches(preferred) {
-            return Ok(inside);
+            return inside;
         }
-        Ok(places::outside_state().join(name))
+        places::outside_state().join(name)
     }
 
     /// Whether Postgres's user may pass through every folder on the way.

@@ -1,5 +1,7 @@
 //! `cargo xtask`: runs the shop, tests it, measures it.
 
+#![allow(clippy::print_stdout, reason = "a command line tool answers on stdout")]
+
 mod bench;
 mod check;
 mod children;

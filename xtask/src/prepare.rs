@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
@@ -18,7 +19,6 @@ const CRATES: [&str; 2] = ["activities", "read_model"];
 /// `cargo xtask prepare`
 pub fn run() -> anyhow::Result<()> {
     let task = Task::of(3)?;
-    build_setup(&task)?;
     let servers = Servers::postgres(&task)?;
     let made = describe(&servers, &task)?;
     let kept = places::root().join(".sqlx");
@@ -54,19 +54,10 @@ pub fn verify(servers: &Servers, task: &Task) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build_setup(task: &Task) -> anyhow::Result<()> {
-    task.progress.begin("building the worker, which migrates");
-    let mut build = places::cargo();
-    build.args(["build", "--package", "worker"]);
-    task.progress.suspend(|| runner::run("cargo build", &mut build, &task.stop))
-}
-
 /// Has the compiler ask a migrated database about every query; answers the descriptions by file.
 fn describe(servers: &Servers, task: &Task) -> anyhow::Result<BTreeMap<String, String>> {
     let url = servers.database_url("queries");
-    let mut migrate = Command::new(places::binaries(false).join("worker"));
-    migrate.args(["setup", "--database-only"]).env("DATABASE_URL", &url);
-    runner::lines("migrate", &mut migrate, &task.stop, |_| {})?;
+    migrate(servers, &url, task)?;
 
     let folder = servers.folder().join("queries");
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -80,6 +71,31 @@ fn describe(servers: &Servers, task: &Task) -> anyhow::Result<BTreeMap<String, S
     check.env("SQLX_OFFLINE", "false").env("DATABASE_URL", &url).env("SQLX_OFFLINE_DIR", &folder);
     runner::lines("check the queries", &mut check, &task.stop, |_| {})?;
     contents(&folder)
+}
+
+/// Makes the database by the migrations alone: the worker, which does it elsewhere, can't be built
+/// while its queries are not described.
+fn migrate(servers: &Servers, url: &str, task: &Task) -> anyhow::Result<()> {
+    let psql = places::program("psql", &[]).context("psql is not on PATH: install it")?;
+    let run = |what: &str, url: &str, arguments: [&OsStr; 2]| {
+        let mut command = Command::new(&psql);
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]);
+        runner::lines(what, command.arg(url).args(arguments), &task.stop, |_| {})
+    };
+    let make = ["--command".as_ref(), "create database queries".as_ref()];
+    run("make a database", &servers.database_url("postgres"), make)?;
+    let folder = places::root().join("migrations");
+    let mut migrations: Vec<_> = fs::read_dir(&folder)
+        .with_context(|| format!("read {}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    migrations.sort();
+    for migration in migrations {
+        let what = format!("apply {}", migration.display());
+        run(&what, url, ["--file".as_ref(), migration.as_ref()])?;
+    }
+    Ok(())
 }
 
 fn touch(file: &PathBuf) -> anyhow::Result<()> {

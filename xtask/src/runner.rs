@@ -75,7 +75,9 @@ pub fn each_line(
     }
     let mut ended = None;
     stop.wait_for(Duration::MAX, || {
-        printed.try_iter().for_each(|text| line(&text));
+        for text in printed.try_iter() {
+            line(&text);
+        }
         ended = child.0.try_wait()?;
         Ok(ended.is_some())
     })?;

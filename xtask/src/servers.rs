@@ -58,7 +58,7 @@ impl Servers {
             .with_context(|| format!("make {}", folder.display()))?;
         task.progress.begin("starting fresh servers");
         let binaries = cluster::binaries(task)?;
-        let data = binaries.folder(&folder, &format!("postgres-test-{}", std::process::id()))?;
+        let data = binaries.folder(&folder, &format!("postgres-test-{}", std::process::id()));
         binaries.init(&data)?;
         let further: &[&str] = match durability {
             Durability::AsTheShop => &[],

@@ -132,11 +132,12 @@ fn operator_token(file: &Path) -> anyhow::Result<String> {
     {
         return Ok(token.trim().to_owned());
     }
-    let mut random = [0; 24];
+    let mut random = [0; 16];
     fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut random))
         .context("make the operator token")?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = u128::from_ne_bytes(random);
+    let token = format!("{token:032x}");
     fs::File::options()
         .create(true)
         .write(true)

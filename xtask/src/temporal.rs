@@ -128,7 +128,7 @@ fn build(built: &Path, task: &Task) -> anyhow::Result<()> {
 fn count_packages(go: &Path) -> Option<usize> {
     let output =
         Command::new(go).current_dir(module()).args(["list", "-deps", PACKAGE]).output().ok()?;
-    output.status.success().then(|| output.stdout.iter().filter(|&&byte| byte == b'\n').count())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).lines().count())
 }
 
 /// Starts a server and waits until it answers.

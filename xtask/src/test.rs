@@ -12,6 +12,9 @@ use crate::{
     task::Task,
 };
 
+/// The folders of tests that are written for Node.
+const NODE_TESTS: [&str; 2] = ["tests/stripe-node", "tests/browser"];
+
 /// Runs all of it; the last line counts the tests.
 pub fn run() -> anyhow::Result<()> {
     let task = Task::of(9)?;
@@ -32,7 +35,7 @@ pub fn run() -> anyhow::Result<()> {
 /// Runs one suite after the other, whatever becomes of each; false when one has failed.
 fn suites(servers: &Servers, task: &Task, counted: &mut Count) -> anyhow::Result<bool> {
     prepare::verify(servers, task)?;
-    let node = Node::install(task)?;
+    install_for_node(task)?;
     let environment = servers.environment(&places::binaries(false));
 
     let mut rust = places::cargo();
@@ -40,8 +43,10 @@ fn suites(servers: &Servers, task: &Task, counted: &mut Count) -> anyhow::Result
     rust.envs(environment.iter().cloned());
     let mut passed = suite::cargo_test("Rust tests", &mut rust, task, counted)?;
 
-    let mut stripe = node.test("tests/stripe-node");
-    stripe.envs(environment.iter().cloned()).env("HOLDFAST_BINARIES", places::binaries(false));
+    let mut stripe = Command::new("node");
+    stripe.current_dir(places::root().join("tests/stripe-node"));
+    stripe.args(["--test", "--test-reporter=tap"]);
+    stripe.env("HOLDFAST_BINARIES", places::binaries(false));
     passed &= suite::node_test("Stripe's Node client on the sandbox", &mut stripe, task, counted)?;
     Ok(passed)
 }
@@ -55,41 +60,28 @@ fn build(task: &Task) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Node, with the packages of the tests that are written for it.
-struct Node;
-
-impl Node {
-    fn install(task: &Task) -> anyhow::Result<Self> {
-        task.progress.begin("installing the packages of the Node tests, and a browser");
-        let npm = places::program("npm", &[]).context(
-            "some tests run on Node, and there is no npm on PATH: install Node 20 or newer",
-        )?;
-        for folder in ["tests/stripe-node", "tests/browser"] {
-            let folder = places::root().join(folder);
-            if is_installed(&folder)? {
-                continue;
-            }
-            let mut install = Command::new(&npm);
-            install.current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]);
-            runner::lines("npm ci", &mut install, &task.stop, |_| {})?;
+/// Installs what the tests that are written for Node need.
+fn install_for_node(task: &Task) -> anyhow::Result<()> {
+    task.progress.begin("installing the packages of the Node tests, and a browser");
+    let npm = places::program("npm", &[])
+        .context("some tests run on Node, and there is no npm on PATH: install Node 20 or newer")?;
+    for folder in NODE_TESTS {
+        let folder = places::root().join(folder);
+        if is_installed(&folder)? {
+            continue;
         }
-        let browser = ["chromium", "google-chrome", "chromium-browser"]
-            .iter()
-            .find_map(|name| places::program(name, &[]));
-        if browser.is_none() {
-            let apt = places::program("apt-get", &[]).filter(|_| Uid::effective().is_root());
-            let apt = apt.context("the browser tests need Chromium: install it")?;
-            runner::apt_install(&apt, "chromium", task)?;
-        }
-        task.progress.done("Node's packages and a browser are here");
-        Ok(Self)
+        let mut install = Command::new(&npm);
+        install.current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]);
+        runner::lines("npm ci", &mut install, &task.stop, |_| {})?;
     }
-
-    fn test(&self, folder: &str) -> Command {
-        let mut command = Command::new("node");
-        command.current_dir(places::root().join(folder)).args(["--test", "--test-reporter=tap"]);
-        command
+    let mut browsers = ["chromium", "google-chrome", "chromium-browser"].iter();
+    if browsers.all(|name| places::program(name, &[]).is_none()) {
+        let apt = places::program("apt-get", &[]).filter(|_| Uid::effective().is_root());
+        let apt = apt.context("the browser tests need Chromium: install it")?;
+        runner::apt_install(&apt, "chromium", task)?;
     }
+    task.progress.done("Node's packages and a browser are here");
+    Ok(())
 }
 
 /// Whether what the lock file asks for is there.

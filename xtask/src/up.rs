@@ -186,7 +186,7 @@ impl Shop {
             return settings.database_url.clone().context("DATABASE_URL is not set");
         };
         task.progress.begin("starting Postgres");
-        let data = binaries.folder(&places::state(), "postgres")?;
+        let data = binaries.folder(&places::state(), "postgres");
         binaries.init(&data)?;
         let log = logs.join("postgres.log");
         let cluster = binaries.start(&data, &log, &[], &task.stop)?;
@@ -336,7 +336,7 @@ fn empty(binaries: Option<&Binaries>, settings: &Settings, task: &Task) -> anyho
     let state = places::state();
     match binaries {
         Some(binaries) => {
-            let data = binaries.folder(&state, "postgres")?;
+            let data = binaries.folder(&state, "postgres");
             remove(&data)?;
         }
         None => task

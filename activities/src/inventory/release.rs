@@ -1,9 +1,11 @@
 //! Putting units back on the shelf: held ones, and sold ones whose payment failed.
 
+use std::collections::BTreeSet;
+
 use domain::OrderId;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
-use workflows::activities::Release;
+use workflows::activities::{Release, ReturnUnits};
 
 use super::{Moved, lock_stock_of, uuids};
 use crate::{Changes, database::DatabaseError};
@@ -66,26 +68,31 @@ pub async fn release(
 }
 
 /// Puts the units sold to each of `orders` back, because their money can't be had, and ends the
-/// order as `payment_failed`. An order whose units are back already is left as it is.
+/// order as `payment_failed`. An order whose units are back already is left as it is, and so is one
+/// whose money has moved after all.
 ///
 /// # Errors
 /// When Postgres can't be asked; then nothing has changed.
 pub async fn return_units(
     connection: &mut PgConnection,
     orders: &[OrderId],
-) -> Result<Changes, DatabaseError> {
+) -> Result<(Vec<ReturnUnits>, Changes), DatabaseError> {
     let ids = uuids(orders.iter().copied());
     lock_stock_of(connection, &ids).await?;
     let moved = sqlx::query_as!(
         Moved,
         r#"
-        with claimed as (
+        with ended as (
+            update orders
+            set state = 'payment_failed', payment_state = 'cancelled',
+                version = version + 1, updated_at = clock_timestamp()
+            where order_id = any($1) and state = 'confirmed'
+            returning *
+        ), claimed as (
             update holds set state = 'released'
-            where order_id = any($1) and state = 'committed'
-              and exists (
-                  select from orders
-                  where orders.order_id = holds.order_id and orders.state = 'confirmed')
-            returning order_id
+            from ended
+            where holds.order_id = ended.order_id and holds.state = 'committed'
+            returning holds.order_id
         ), level as (
             update stock
             set sold = sold - moved.units, version = version + 1
@@ -96,13 +103,6 @@ pub async fn return_units(
             ) as moved
             where stock.sku = moved.sku
             returning stock.sku, on_hand, held, sold, version
-        ), ended as (
-            update orders
-            set state = 'payment_failed', payment_state = 'cancelled',
-                version = version + 1, updated_at = clock_timestamp()
-            from claimed
-            where orders.order_id = claimed.order_id
-            returning orders.*
         ), event as (
             insert into order_events (order_id, version, kind, snapshot, at)
             select order_id, version, state, order_snapshot(row(ended.*)::orders), updated_at
@@ -115,7 +115,25 @@ pub async fn return_units(
         "#,
         &ids,
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(moved.changes())
+    let paid = paid_among(connection, &ids).await?;
+    let answer = |order: &OrderId| {
+        if paid.contains(&order.0) { ReturnUnits::PaidAfterAll } else { ReturnUnits::Returned }
+    };
+    Ok((orders.iter().map(answer).collect(), moved.changes()))
+}
+
+/// Those whose money has moved.
+async fn paid_among(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<BTreeSet<Uuid>, DatabaseError> {
+    let paid = sqlx::query_scalar!(
+        "select order_id from orders where order_id = any($1) and captured_minor > 0",
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(paid.into_iter().collect())
 }

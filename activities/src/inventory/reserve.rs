@@ -1,6 +1,6 @@
 //! Holding stock: all lines of an order, or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
 use sqlx::{PgConnection, types::Json};
@@ -24,8 +24,11 @@ pub async fn reserve(
     asked: &[(Reserve, String)],
 ) -> Result<(Vec<Reservation>, Changes), DatabaseError> {
     let mut stock = lock_stock(connection, asked).await?;
+    // Whoever asks again, now or earlier in this batch, must not take units a second time.
+    let mut known = written(connection, asked).await?;
     let decided: Vec<_> = asked
         .iter()
+        .filter(|(ask, _)| known.insert(ask.order_id))
         .map(|(ask, run_id)| Decided {
             ask,
             run_id,
@@ -41,6 +44,20 @@ pub async fn reserve(
     };
     let reservations = asked.iter().map(reservation).collect::<Result<_, _>>()?;
     Ok((reservations, moved.changes()))
+}
+
+/// Those orders of the batch that were decided before.
+async fn written(
+    connection: &mut PgConnection,
+    asked: &[(Reserve, String)],
+) -> Result<BTreeSet<OrderId>, DatabaseError> {
+    let ids = sqlx::query_scalar!(
+        "select order_id from orders where order_id = any($1)",
+        &uuids(asked.iter().map(|(ask, _)| ask.order_id)),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(OrderId).collect())
 }
 
 /// One order of a batch, with what the domain decided.

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use domain::{OrderId, OrderState, PayRefusal};
+use domain::{OrderId, OrderState, PayRefusal, payment::MOST_ATTEMPTS};
 use read_model::{StoredOrder, orders};
 use workflows::{Pay, PayAnswer};
 
@@ -45,10 +45,19 @@ async fn pay(
     stored: StoredOrder,
     request: PayRequest,
 ) -> Answer<Response> {
-    if stored.checkout.changing.state != OrderState::AwaitingPayment {
+    let changing = &stored.checkout.changing;
+    if changing.state != OrderState::AwaitingPayment {
         return as_it_is(&stored);
     }
-    let pay = Pay { attempt_id: request.attempt_id, payment_method: request.payment_method };
+    if changing.payment_attempts >= MOST_ATTEMPTS {
+        let known = orders::has_attempt(&app.model.pool, order, request.attempt_id).await?;
+        return if known { as_it_is(&stored) } else { Err(Problem::new(Kind::TooManyAttempts)) };
+    }
+    let pay = Pay {
+        attempt_id: request.attempt_id,
+        payment_method: request.payment_method,
+        seen_attempts: changing.payment_attempts,
+    };
     match app.temporal.pay(order, pay).await? {
         Some(PayAnswer::Queued { number }) => {
             let shows = |stored: &StoredOrder| {
@@ -56,7 +65,7 @@ async fn pay(
                 changing.payment_attempts >= number || changing.state != OrderState::AwaitingPayment
             };
             let shown = wait_until(app, order, SHOWS_WITHIN, shows).await?;
-            Ok(queued(&shown.unwrap_or(stored)))
+            as_it_is(&shown.unwrap_or(stored))
         }
         Some(PayAnswer::Refused { refusal: PayRefusal::TooManyAttempts }) => {
             Err(Problem::new(Kind::TooManyAttempts))
@@ -68,7 +77,7 @@ async fn pay(
             refusal: PayRefusal::AlreadyUnderWay | PayRefusal::StillReserving,
         }) => {
             let now = orders::find(&app.model.pool, order).await?;
-            Ok(queued(&now.unwrap_or(stored)))
+            as_it_is(&now.unwrap_or(stored))
         }
         // The workflow has ended: by now the row says how.
         None => {
@@ -83,7 +92,7 @@ async fn pay(
     }
 }
 
-/// The answer for an order that takes no attempt now.
+/// The answer to an attempt that was made, or that was not because of how the order stands.
 fn as_it_is(stored: &StoredOrder) -> Answer<Response> {
     match stored.checkout.changing.state {
         OrderState::Reserving
@@ -102,11 +111,8 @@ fn as_it_is(stored: &StoredOrder) -> Answer<Response> {
     }
 }
 
-/// 202, or 200 when it is paid by now.
 fn queued(stored: &StoredOrder) -> Response {
-    let paid = stored.checkout.changing.state.has_ended();
-    let status = if paid { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let mut response = answer(status, &stored.checkout);
+    let mut response = answer(StatusCode::ACCEPTED, &stored.checkout);
     let location = format!("/v1/checkouts/{}", stored.checkout.order_id);
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, location);

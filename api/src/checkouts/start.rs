@@ -81,9 +81,19 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
             SecondLook::No(refusal) => return Err(Problem::refused(&refusal)),
         },
     };
-    let client_key = limit_holds(app, &asked).await?;
+    let client_key = match limit_holds(app, &asked).await {
+        Err(refused) if refused.kind == Kind::TooManyHolds => {
+            // Not of an order that is known already: what it holds is among what was counted.
+            return match app.temporal.memo(asked.order).await? {
+                Some(memo) => follow(app, &asked, memo, StatusCode::OK).await,
+                None => Err(refused),
+            };
+        }
+        limited => limited?,
+    };
     if let Some(email) = asked.request.email.clone() {
-        appends::keep_email(&app.model.pool, asked.order, &asked.access.secret, email).await?;
+        let (secret, fingerprint) = (&asked.access.secret, &asked.fingerprint);
+        appends::keep_email(&app.model.pool, asked.order, secret, fingerprint, email).await?;
     }
     let memo = memo(&asked, priced.0, priced.1);
     let input = CheckoutInput {

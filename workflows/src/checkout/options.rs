@@ -11,7 +11,7 @@ use temporalio_workflow::{
 /// How long one call may take, all of its provider requests together.
 const ONE_CALL: Duration = Duration::from_secs(45);
 /// How often a worker says that it still works on a call. It learns of cancellation with it.
-const HEARTBEAT: Duration = Duration::from_secs(4);
+const HEARTBEAT: Duration = Duration::from_secs(6);
 /// No limit on attempts.
 const UNTIL_DONE: u32 = 0;
 /// Longer than any order lives: Temporal keeps durations in milliseconds of 64 bits.

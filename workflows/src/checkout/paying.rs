@@ -39,6 +39,16 @@ enum Answer {
     CutShort(EndReason),
 }
 
+/// What ends the wait before the provider is asked again.
+enum Pause {
+    /// It is time to ask.
+    Over,
+    /// The shopper makes another attempt.
+    NextAttempt,
+    /// The order ends first.
+    Ends(EndReason),
+}
+
 impl Checkout {
     /// Has the provider set the money aside, for as long as the hold lasts.
     pub(super) async fn authorize(
@@ -101,11 +111,12 @@ impl Checkout {
                 Answer::Payment(Payment::Processing) => story::waits_for_provider(ctx),
                 Answer::Failed => story::provider_is_slow(ctx),
             }
-            if let Some(reason) = Self::pause(ctx, pause, hold_end).await {
-                return Ok(Paying::Ends(reason));
+            match Self::pause(ctx, pause, hold_end).await {
+                Pause::Over => answer = Self::inspect(ctx, hold_end).await,
+                Pause::NextAttempt => return Ok(Paying::Unpaid),
+                Pause::Ends(reason) => return Ok(Paying::Ends(reason)),
             }
             pause = (pause * 2).min(Duration::from_secs(60));
-            answer = Self::inspect(ctx, hold_end).await;
         }
     }
 
@@ -144,28 +155,32 @@ impl Checkout {
         answer.map_or(Answer::Failed, Answer::Payment)
     }
 
-    /// Waits for `pause`, or for the provider to speak; answers why, when the order ends first.
+    /// Waits for `pause`, or for the provider to speak, or for the shopper, who has seen that this
+    /// attempt is over, to make another.
     async fn pause(
         ctx: &WorkflowContext<Self>,
         pause: Duration,
         mut hold_end: &mut impl HoldEnd,
-    ) -> Option<EndReason> {
+    ) -> Pause {
         let token = WorkflowCancellationToken::new();
         let timer = TimerOptions::builder(pause)
             .cancellation_token(token.clone())
             .summary("ask the provider again, should its word be lost".to_owned())
             .build();
-        let ends = select! {
-            _ = ctx.cancelled() => Some(EndReason::Cancelled),
+        let over = select! {
+            _ = ctx.cancelled() => Pause::Ends(EndReason::Cancelled),
             _ = ctx.wait_condition_with_options(|s: &Self| s.cancel_requested, detached()) =>
-                Some(EndReason::Cancelled),
-            _ = ctx.wait_condition_with_options(|s: &Self| s.provider_spoke, detached()) => None,
-            _ = hold_end => Some(EndReason::HoldEnded),
-            _ = ctx.timer(timer) => None,
+                Pause::Ends(EndReason::Cancelled),
+            _ = ctx.wait_condition_with_options(|s: &Self| s.queued.is_some(), detached()) =>
+                Pause::NextAttempt,
+            _ = ctx.wait_condition_with_options(|s: &Self| s.provider_spoke, detached()) =>
+                Pause::Over,
+            _ = hold_end => Pause::Ends(EndReason::HoldEnded),
+            _ = ctx.timer(timer) => Pause::Over,
         };
         token.cancel();
         ctx.state_mut(|s| s.provider_spoke = false);
-        ends
+        over
     }
 
     /// Has the provider move the money: retried until the authorization itself ends.

@@ -53,6 +53,9 @@ pub struct Pay {
     pub attempt_id: AttemptId,
     /// The provider's id of what to charge.
     pub payment_method: String,
+    /// How many attempts the shopper's view of the waiting order had. The order's row can be ahead
+    /// of its workflow for a moment; a shopper who acts on it is right.
+    pub seen_attempts: u32,
 }
 
 /// What becomes of a try to pay.

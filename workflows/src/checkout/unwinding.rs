@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{EndReason, OrderState};
 use temporalio_workflow::{
-    ChildWorkflowOptions, ParentClosePolicy, WorkflowCancellationToken, WorkflowContext,
-    WorkflowResult,
+    ChildWorkflowOptions, ParentClosePolicy, TimerOptions, WorkflowCancellationToken,
+    WorkflowContext, WorkflowResult,
 };
 
 use super::{Checkout, options};
@@ -13,6 +13,10 @@ use crate::{
     Settle, SettleInput,
     activities::{ClosePayment, ClosedPayment, Release, SagaActivities},
 };
+
+/// How long the provider is asked even when the grace is over, such as after an outage of our own:
+/// enough for a queue of orders that all end at once.
+const ONCE_IN_ANY_CASE: Duration = Duration::from_secs(25);
 
 /// What has to be undone, recorded before the risk is taken. Undone newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,11 @@ impl Checkout {
                     Self::linger(ctx, OrderState::Closing);
                     match Self::close_payment(ctx, reason).await? {
                         ClosedPayment::AtRest => {}
-                        ClosedPayment::PaidInTime => return Ok(Unwound::PaidInTime),
+                        ClosedPayment::PaidInTime => {
+                            // Until the units are the buyer's, this undo is still owed.
+                            undo.push(Undo::ClosePayment);
+                            return Ok(Unwound::PaidInTime);
+                        }
                     }
                 }
                 Undo::ReleaseUnits => Self::release(ctx, reason.end_state()).await?,
@@ -60,16 +68,27 @@ impl Checkout {
         reason: EndReason,
     ) -> WorkflowResult<ClosedPayment> {
         let close = ClosePayment { order_id: ctx.state(|s| s.input.order_id), reason };
-        let options = options::provider(
-            "no new attempts; cancel what the provider has, if it was not paid in time",
-            Self::rest_of_grace(ctx),
-        );
-        match ctx.execute_activity(SagaActivities::close_payment, close, options).await {
-            Ok(closed) => Ok(closed),
-            Err(_no_word) => {
-                Self::hand_over_to_settle(ctx).await?;
-                Ok(ClosedPayment::AtRest)
+        loop {
+            let options = options::provider(
+                "no new attempts; cancel what the provider has, if it was not paid in time",
+                Self::rest_of_grace(ctx).max(ONCE_IN_ANY_CASE),
+            );
+            let call = ctx.execute_activity(SagaActivities::close_payment, close.clone(), options);
+            if let Ok(closed) = call.await {
+                return Ok(closed);
             }
+            // Temporal gives a call up when its next try would come too late: the rest of the
+            // grace is still ours.
+            let left = Self::rest_of_grace(ctx);
+            if left.is_zero() {
+                Self::hand_over_to_settle(ctx).await?;
+                return Ok(ClosedPayment::AtRest);
+            }
+            let pause = TimerOptions::builder(left.min(Duration::from_secs(2)))
+                .cancellation_token(WorkflowCancellationToken::new())
+                .summary("the provider gave no word; there is grace left".to_owned())
+                .build();
+            ctx.timer(pause).await;
         }
     }
 
@@ -102,10 +121,10 @@ impl Checkout {
         Ok(())
     }
 
-    /// How long the provider is still asked: to the end of the grace, and once in any case.
+    /// How long the provider is still asked.
     fn rest_of_grace(ctx: &WorkflowContext<Self>) -> Duration {
         let (expires_at, grace_ms) = ctx.state(|s| (s.expires_at, s.input.expiry_grace_ms));
-        let left = expires_at.map_or(Duration::ZERO, |at| Self::until(ctx, at));
-        (left + Duration::from_millis(grace_ms)).max(Duration::from_secs(5))
+        let grace = Duration::from_millis(grace_ms);
+        expires_at.map_or(Duration::ZERO, |at| Self::until(ctx, at + grace))
     }
 }

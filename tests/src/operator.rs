@@ -18,6 +18,18 @@ impl Operator {
         Self { url, http: reqwest::Client::new() }
     }
 
+    /// The listener's address, `http://host:port`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The bearer token.
+    #[must_use]
+    pub fn token(&self) -> &'static str {
+        OPERATOR_TOKEN
+    }
+
     /// A request with the token.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -42,35 +42,46 @@ impl Shelf {
     async fn reserve(&self, asked: &[(Reserve, &str)]) -> Vec<Reservation> {
         let asked: Vec<_> =
             asked.iter().map(|(ask, run)| (ask.clone(), (*run).to_owned())).collect();
-        let reserve = move |connection: &mut PgConnection| -> futures::future::BoxFuture<'_, _> {
-            Box::pin(async move { inventory::reserve(connection, &asked).await })
-        };
-        self.database.transact(reserve).await.unwrap().0
+        self.database
+            .transact(move |connection| {
+                Box::pin(async move { inventory::reserve(connection, &asked).await })
+            })
+            .await
+            .unwrap()
+            .0
     }
 
     async fn commit(&self, orders: &[OrderId]) -> Vec<Commit> {
         let orders = orders.to_vec();
-        let commit = move |connection: &mut PgConnection| -> futures::future::BoxFuture<'_, _> {
-            Box::pin(async move { inventory::commit(connection, &orders).await })
-        };
-        self.database.transact(commit).await.unwrap().0
+        self.database
+            .transact(move |connection| {
+                Box::pin(async move { inventory::commit(connection, &orders).await })
+            })
+            .await
+            .unwrap()
+            .0
     }
 
     async fn release(&self, orders: &[OrderId]) {
         let end = |&order_id| Release { order_id, end_state: OrderState::Expired };
         let releases: Vec<_> = orders.iter().map(end).collect();
-        let release = move |connection: &mut PgConnection| -> futures::future::BoxFuture<'_, _> {
-            Box::pin(async move { inventory::release(connection, &releases).await })
-        };
-        self.database.transact(release).await.unwrap();
+        self.database
+            .transact(move |connection| {
+                Box::pin(async move { inventory::release(connection, &releases).await })
+            })
+            .await
+            .unwrap();
     }
 
     async fn return_units(&self, orders: &[OrderId]) -> Vec<ReturnUnits> {
         let orders = orders.to_vec();
-        let give_back = move |connection: &mut PgConnection| -> futures::future::BoxFuture<'_, _> {
-            Box::pin(async move { inventory::return_units(connection, &orders).await })
-        };
-        self.database.transact(give_back).await.unwrap().0
+        self.database
+            .transact(move |connection| {
+                Box::pin(async move { inventory::return_units(connection, &orders).await })
+            })
+            .await
+            .unwrap()
+            .0
     }
 
     /// (available, held, sold)

@@ -1,7 +1,12 @@
 //! Sending events to endpoints, signed, again and again until they are taken
 //! (Stripe, "Receive events", "Retry behavior" and "Verify webhook signatures").
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -11,16 +16,20 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Sandbox,
     events::{now, now_ms},
-    faults::{happens, random_u32},
-    objects::Delivery,
+    faults::{WebhookFaults, happens},
+    objects::{API_VERSION, Delivery},
+    store::State,
 };
 
 /// How many are on their way at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 /// After three days an endpoint that does not take an event is not sent it any more.
-const GIVE_UP_AFTER: u32 = 24;
-/// Finished deliveries kept for the console.
-const KEPT: usize = 500;
+const GIVE_UP_AFTER_MS: i64 = 3 * 24 * 3_600_000;
+const LONGEST_PAUSE_MS: i64 = 3_600_000;
+/// Within this time the fault `reorder` mixes events.
+const REORDER_WITHIN_MS: i64 = 1_000;
+/// How often is looked for what has fallen due.
+const TICK: Duration = Duration::from_millis(200);
 
 /// The value of `Stripe-Signature` for `body`, sent at `timestamp` (Unix seconds).
 #[must_use]
@@ -34,19 +43,19 @@ pub fn sign(secret: &str, timestamp: i64, body: &str) -> String {
 
 /// Sends what is due until `stop`.
 pub(crate) async fn deliver(sandbox: Arc<Sandbox>, stop: CancellationToken) {
-    let Ok(http) = reqwest::Client::builder().timeout(Duration::from_secs(10)).build() else {
+    let Ok(http) = client() else {
         tracing::error!("no HTTP client: webhooks can't be sent");
         return;
     };
     let mut under_way = JoinSet::new();
     let mut ids = BTreeSet::new();
     loop {
-        for delivery in due(&sandbox, &ids, AT_ONCE - ids.len()) {
+        for delivery in due(&sandbox, &ids) {
             ids.insert(delivery.id.clone());
             let (sandbox, http) = (Arc::clone(&sandbox), http.clone());
             under_way.spawn(async move {
                 let id = delivery.id.clone();
-                send(&sandbox, &http, delivery).await;
+                attempt(&sandbox, &http, delivery).await;
                 id
             });
         }
@@ -54,86 +63,111 @@ pub(crate) async fn deliver(sandbox: Arc<Sandbox>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             Some(sent) = under_way.join_next() => { ids.remove(&sent.unwrap_or_default()); }
             () = sandbox.deliveries_due.notified() => {}
-            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            () = tokio::time::sleep(TICK) => {}
         }
     }
 }
 
-fn due(sandbox: &Sandbox, under_way: &BTreeSet<String>, most: usize) -> Vec<Delivery> {
-    let faults = sandbox.faults.get().webhooks;
-    let by = now_ms() - i64::try_from(faults.delay_ms).unwrap_or(i64::MAX);
-    let mut due: Vec<Delivery> = sandbox.store.read(|state| {
-        let waits = |delivery: &&Delivery| {
-            !delivery.done && delivery.due_ms <= by && !under_way.contains(&delivery.id)
-        };
-        state.deliveries.values().filter(waits).take(most.max(1) * 4).cloned().collect()
-    });
-    if faults.reorder {
-        due.sort_by_cached_key(|_| random_u32());
-    }
-    due.truncate(most);
-    due
+/// Follows no redirect, since Stripe takes one for a failure, and uses no proxy.
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
 }
 
-async fn send(sandbox: &Sandbox, http: &reqwest::Client, mut delivery: Delivery) {
+/// What is to be sent now, as much as there is room for. It need not be on disk yet: `letter`
+/// waits for that.
+fn due(sandbox: &Sandbox, under_way: &BTreeSet<String>) -> Vec<Delivery> {
     let faults = sandbox.faults.get().webhooks;
-    let times = if happens(faults.duplicate_rate) { 2 } else { 1 };
-    delivery.attempts += 1;
-    if happens(faults.drop_rate) {
-        delivery.done = true;
-        delivery.last_result = Some("dropped by a fault".into());
-    }
-    for _ in 0..times {
-        if delivery.done && delivery.last_result.as_deref() != Some("200") {
-            break;
-        }
-        let result = post(sandbox, http, &delivery).await;
-        delivery.done = result.starts_with('2') || delivery.attempts >= GIVE_UP_AFTER;
-        delivery.last_result = Some(result);
-    }
-    // A second, doubling, to an hour: Stripe's own pauses, shortened for a sandbox.
-    let pause = 1_000 << delivery.attempts.min(12) >> 1;
-    delivery.due_ms = now_ms() + i64::from(pause.min(3_600_000));
+    let now_ms = now_ms();
+    let room = AT_ONCE - under_way.len();
+    let is_due = |delivery: &&Delivery| {
+        !under_way.contains(&delivery.id) && due_ms(delivery, &faults) <= now_ms
+    };
     sandbox
         .store
-        .change(|state| {
-            state.put_delivery(delivery);
-            forget_finished(state);
-        })
-        .await;
+        .peek(|state| state.outbox.due(now_ms).filter(is_due).take(room).cloned().collect())
 }
 
-async fn post(sandbox: &Sandbox, http: &reqwest::Client, delivery: &Delivery) -> String {
-    let found = sandbox.store.read(|state| {
-        let event = state.events.get(&delivery.event)?;
-        let endpoint = state.endpoints.get(&delivery.endpoint)?;
-        Some((endpoint.url.clone(), endpoint.secret.clone(), event.json().to_string()))
-    });
-    let Some((url, secret, body)) = found else {
-        return "200".into();
+/// When a delivery falls due under these faults.
+fn due_ms(delivery: &Delivery, faults: &WebhookFaults) -> i64 {
+    let delay_ms = i64::try_from(faults.delay_ms).unwrap_or(i64::MAX);
+    let mixed_ms = if faults.reorder { place_in_a_shuffle(&delivery.id) } else { 0 };
+    delivery.due_ms.saturating_add(delay_ms).saturating_add(mixed_ms)
+}
+
+/// The same for the same delivery, without rhyme or reason for different ones.
+fn place_in_a_shuffle(id: &str) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    i64::try_from(hasher.finish() % REORDER_WITHIN_MS.unsigned_abs()).unwrap_or_default()
+}
+
+/// What came of sending a delivery.
+struct Sent {
+    is_over: bool,
+    result: String,
+}
+
+async fn attempt(sandbox: &Sandbox, http: &reqwest::Client, mut delivery: Delivery) {
+    let faults = sandbox.faults.get().webhooks;
+    let sent = if happens(faults.drop_rate) {
+        Sent { is_over: true, result: "dropped by a fault".into() }
+    } else {
+        let first = send(sandbox, http, &delivery).await;
+        if happens(faults.duplicate_rate) { send(sandbox, http, &delivery).await } else { first }
+    };
+    let now_ms = now_ms();
+    delivery.attempts += 1;
+    delivery.done = sent.is_over || now_ms - delivery.created_ms >= GIVE_UP_AFTER_MS;
+    delivery.due_ms = now_ms + pause_ms(delivery.attempts);
+    delivery.last_result = Some(sent.result);
+    sandbox.store.change(|state| state.keep_delivery(delivery)).await;
+}
+
+/// A second, doubling, to an hour: Stripe's own pauses, shortened for a sandbox.
+fn pause_ms(attempts: u32) -> i64 {
+    let doubled = 1_i64 << attempts.saturating_sub(1).min(20);
+    (1_000 * doubled).min(LONGEST_PAUSE_MS)
+}
+
+async fn send(sandbox: &Sandbox, http: &reqwest::Client, delivery: &Delivery) -> Sent {
+    let Some(Letter { url, secret, body }) =
+        sandbox.store.read(|state| letter(state, delivery)).await
+    else {
+        return Sent { is_over: true, result: "the endpoint is gone".into() };
     };
     let request = http
         .post(url)
         .header("content-type", "application/json; charset=utf-8")
-        .header("user-agent", "Stripe/1.0 (+holdfast sandbox)")
+        .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks; sandbox)")
         .header("stripe-signature", sign(&secret, now(), &body))
         .body(body);
     match request.send().await {
-        Ok(response) => response.status().as_u16().to_string(),
-        Err(error) => error.without_url().to_string(),
+        Ok(response) => Sent {
+            is_over: response.status().is_success(),
+            result: response.status().as_u16().to_string(),
+        },
+        Err(error) => Sent { is_over: false, result: error.without_url().to_string() },
     }
 }
 
-fn forget_finished(state: &mut crate::store::State) {
-    if state.deliveries.len() <= 2 * KEPT {
-        return;
-    }
-    let finished = |(id, delivery): (&String, &Delivery)| delivery.done.then(|| id.clone());
-    let finished: Vec<_> = state.deliveries.iter().filter_map(finished).collect();
-    for id in finished.iter().take(finished.len().saturating_sub(KEPT)) {
-        state.deliveries.remove(id);
-        state.delete("delivery", id);
-    }
+struct Letter {
+    url: String,
+    secret: String,
+    body: String,
+}
+
+/// What is sent where; none when the endpoint does not exist any more.
+fn letter(state: &State, delivery: &Delivery) -> Option<Letter> {
+    let event = state.events.get(&delivery.event)?;
+    let endpoint = state.endpoints.get(&delivery.endpoint).filter(|found| !found.disabled)?;
+    let mut body = event.json(state.outbox.pending(&event.id));
+    body["api_version"] = endpoint.api_version.as_deref().unwrap_or(API_VERSION).into();
+    let (url, secret) = (endpoint.url.clone(), endpoint.secret.clone());
+    Some(Letter { url, secret, body: body.to_string() })
 }
 
 #[cfg(test)]
@@ -146,5 +180,11 @@ mod tests {
         assert_eq!(signed.len(), "t=1700000000,v1=".len() + 64);
         assert_ne!(signed, sign("whsec_other", 1_700_000_000, "{}"));
         assert_ne!(signed, sign("whsec_test", 1_700_000_001, "{}"));
+    }
+
+    #[test]
+    fn pauses_double_from_a_second_to_an_hour() {
+        let pauses: Vec<_> = [1, 2, 3, 12, 13, 80].map(pause_ms).into();
+        assert_eq!(pauses, [1_000, 2_000, 4_000, 2_048_000, 3_600_000, 3_600_000]);
     }
 }

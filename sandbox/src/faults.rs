@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct FaultSettings {
     /// Every request waits this long before anything happens.
     pub latency_ms: u64,
-    /// 500 instead of the effect, remembered under the request's idempotency key.
+    /// 500 instead of the effect or the answer, remembered under the request's idempotency key.
     pub error_rate: f64,
     /// The effect happens, the answer never comes.
     pub timeout_after_effect_rate: f64,
@@ -30,13 +30,30 @@ pub struct WebhookFaults {
     pub duplicate_rate: f64,
     /// Never sent.
     pub drop_rate: f64,
-    /// Sent in a shuffled order.
+    /// Sent in a shuffled order, within about a second.
     pub reorder: bool,
 }
 
+/// Why a body is no fault settings.
+pub struct BadFaults {
+    pub message: String,
+    /// Whether it is not JSON at all.
+    pub is_malformed: bool,
+}
+
 impl FaultSettings {
+    /// Reads a body with any of the members.
+    pub fn parse(body: &[u8]) -> Result<Self, BadFaults> {
+        let settings: Self = serde_json::from_slice(body).map_err(|error| BadFaults {
+            message: error.to_string(),
+            is_malformed: error.is_syntax() || error.is_eof(),
+        })?;
+        settings.check().map_err(|message| BadFaults { message, is_malformed: false })?;
+        Ok(settings)
+    }
+
     /// Refuses rates outside 0 to 1.
-    pub fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let rates = [
             ("error_rate", self.error_rate),
             ("timeout_after_effect_rate", self.timeout_after_effect_rate),
@@ -81,11 +98,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_from_nought_to_one() {
-        let wild = FaultSettings { error_rate: 1.5, ..FaultSettings::default() };
-        assert!(wild.check().is_err());
-        assert!(FaultSettings::default().check().is_ok());
-        assert!(serde_json::from_str::<FaultSettings>(r#"{"latency":1}"#).is_err());
+    fn any_of_the_members_will_do_and_no_other() {
+        let read =
+            |body: &str| FaultSettings::parse(body.as_bytes()).map_err(|bad| bad.is_malformed);
+        let down = FaultSettings { down: true, ..FaultSettings::default() };
+        assert_eq!(read(r#"{"down":true}"#), Ok(down));
+        assert_eq!(read("{}"), Ok(FaultSettings::default()));
+        assert_eq!(read(r#"{"latency":1}"#), Err(false));
+        assert_eq!(read(r#"{"webhooks":{"drop":1}}"#), Err(false));
+        assert_eq!(read(r#"{"error_rate":1.5}"#), Err(false));
+        assert_eq!(read("{"), Err(true));
     }
 
     #[test]

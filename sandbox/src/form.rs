@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// The parameters of a request, by their full name; lists keep their order.
+/// The parameters of a request, by their name as it was sent.
 #[derive(Clone, Debug, Default)]
 pub struct Form {
     values: BTreeMap<String, Vec<String>>,
@@ -17,8 +17,7 @@ impl Form {
     pub fn parse(encoded: &[u8]) -> Self {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(encoded) {
-            let name = list_name(&name);
-            values.entry(name).or_default().push(value.into_owned());
+            values.entry(name.into_owned()).or_default().push(value.into_owned());
         }
         Self { values }
     }
@@ -28,20 +27,30 @@ impl Form {
         format!("{:?}", self.values)
     }
 
-    /// Refuses parameters that are not among `known` (a name ending in `[` stands for a hash).
+    /// Refuses parameters that are not among `known`. A name ending in `[` stands for a hash or a
+    /// list; `expand` is known everywhere.
     pub fn only(&self, known: &[&str]) -> Result<(), ApiError> {
-        for name in self.values.keys() {
-            let fits = |known: &&str| {
-                name == known
-                    || known.ends_with('[') && name.starts_with(*known)
-                    || name == "expand"
-            };
-            if !known.iter().any(fits) {
-                let message = format!("Received unknown parameter: {name}");
-                return Err(ApiError::parameter("parameter_unknown", name, message));
-            }
+        let is_known = |name: &str| {
+            name == "expand"
+                || name.starts_with("expand[")
+                || known.iter().any(|known| {
+                    name == known.trim_end_matches('[')
+                        || known.ends_with('[') && name.starts_with(*known)
+                })
+        };
+        match self.values.keys().find(|name| !is_known(name)) {
+            Some(name) => Err(ApiError::parameter(
+                "parameter_unknown",
+                name,
+                format!("Received unknown parameter: {name}"),
+            )),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether a parameter was sent, be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// A text, if it is there and not empty.
@@ -53,11 +62,17 @@ impl Form {
     /// A text that has to be there.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).ok_or_else(|| {
-            ApiError::parameter(
-                "parameter_missing",
-                name,
-                format!("Missing required param: {name}."),
-            )
+            if self.has(name) {
+                let message = format!(
+                    "You passed an empty string for '{name}'. We assume empty values are an \
+                     attempt to unset a parameter; however '{name}' cannot be unset. You should \
+                     remove '{name}' from your request or supply a non-empty value."
+                );
+                ApiError::parameter("parameter_invalid_empty", name, message)
+            } else {
+                let message = format!("Missing required param: {name}.");
+                ApiError::parameter("parameter_missing", name, message)
+            }
         })
     }
 
@@ -67,31 +82,43 @@ impl Form {
             return Ok(None);
         };
         let number = text.parse().map_err(|_| {
-            ApiError::parameter(
-                "parameter_invalid_integer",
-                name,
-                format!("Invalid integer: {text}"),
-            )
+            let message = format!("Invalid integer: {text}");
+            ApiError::parameter("parameter_invalid_integer", name, message)
         })?;
         Ok(Some(number))
     }
 
     /// `true` or `false`, if it is there.
-    pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
         match self.text(name) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(other) => Err(ApiError::parameter(
-                "parameter_invalid_boolean",
-                name,
-                format!("Invalid boolean: {other}"),
-            )),
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => Err(ApiError::invalid(name, format!("Invalid boolean: {other}"))),
         }
     }
 
-    /// A list.
+    /// One of several words, if it is there.
+    pub fn choice(&self, name: &str, choices: &[&str]) -> Result<Option<&str>, ApiError> {
+        match self.text(name) {
+            Some(given) if !choices.contains(&given) => {
+                let choices = choices.join(", ");
+                Err(ApiError::invalid(name, format!("Invalid {name}: must be one of {choices}")))
+            }
+            given => Ok(given),
+        }
+    }
+
+    /// A list: `a[]=…&a[]=…`, `a[0]=…&a[1]=…`.
     pub fn list(&self, name: &str) -> Vec<String> {
-        self.values.get(name).cloned().unwrap_or_default()
+        let mut items: Vec<(usize, &String)> = Vec::new();
+        for (key, values) in &self.values {
+            if let Some(index) = key.strip_prefix(name).and_then(list_index) {
+                items.extend(values.iter().map(|value| (index, value)));
+            }
+        }
+        items.sort_by_key(|(index, _)| *index);
+        items.into_iter().map(|(_, value)| value.clone()).collect()
     }
 
     /// The members of a hash, such as `metadata`.
@@ -103,16 +130,30 @@ impl Form {
         };
         self.values.iter().filter_map(member).collect()
     }
+
+    /// A hash of hashes, such as `shipping[address][city]`; none if nothing of it is there.
+    pub fn tree(&self, name: &str) -> Option<Value> {
+        let mut tree = Value::Null;
+        for (path, value) in self.hash(name) {
+            let mut place = &mut tree;
+            for step in path.split("][") {
+                if !place.is_object() {
+                    *place = Value::Object(Map::new());
+                }
+                place = &mut place[step];
+            }
+            *place = value;
+        }
+        tree.is_object().then_some(tree)
+    }
 }
 
-/// `a[]` and `a[0]` name the list `a`.
-fn list_name(name: &str) -> String {
-    if let Some((list, index)) = name.strip_suffix(']').and_then(|name| name.rsplit_once('['))
-        && index.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return list.to_owned();
+/// The place in a list that what follows its name stands for.
+fn list_index(after_name: &str) -> Option<usize> {
+    match after_name {
+        "" | "[]" => Some(0),
+        bracketed => bracketed.strip_prefix('[')?.strip_suffix(']')?.parse().ok(),
     }
-    name.to_owned()
 }
 
 #[cfg(test)]
@@ -121,15 +162,41 @@ mod tests {
 
     #[test]
     fn lists_and_hashes_are_read_as_stripe_writes_them() {
-        let form = Form::parse(b"t[]=card&u[0]=a&u[1]=b&metadata[order_id]=7&amount=5");
+        let form =
+            Form::parse(b"t[]=card&u[0]=a&u[1]=b&metadata[order_id]=7&metadata[0]=x&amount=5");
         assert_eq!(form.list("t"), ["card"]);
         assert_eq!(form.list("u"), ["a", "b"]);
         assert_eq!(form.hash("metadata")["order_id"], "7");
+        assert_eq!(form.hash("metadata")["0"], "x");
         assert_eq!(form.integer("amount").unwrap(), Some(5));
+    }
+
+    #[test]
+    fn a_list_keeps_the_order_of_its_numbers() {
+        let numbered: Vec<_> =
+            (0..12).rev().map(|number| format!("a[{number}]={number}")).collect();
+        let form = Form::parse(numbered.join("&").as_bytes());
+        assert_eq!(form.list("a"), (0..12).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_hash_of_hashes_is_read_as_one_object() {
+        let form = Form::parse(b"shipping[name]=Ada&shipping[address][city]=Turin");
+        let expected = serde_json::json!({"name": "Ada", "address": {"city": "Turin"}});
+        assert_eq!(form.tree("shipping"), Some(expected));
+        assert_eq!(form.tree("billing"), None);
     }
 
     #[test]
     fn a_fraction_is_no_integer() {
         assert!(Form::parse(b"amount=5.5").integer("amount").is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_by_name() {
+        let form = Form::parse(b"amount=5&metadata[a]=1&expand[]=x&amuont=6");
+        assert!(form.only(&["amount", "amuont", "metadata["]).is_ok());
+        let refused = form.only(&["amount", "metadata["]).unwrap_err();
+        assert_eq!(refused.body["error"]["param"], "amuont");
     }
 }

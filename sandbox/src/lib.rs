@@ -4,22 +4,38 @@
 //! with success is on disk, together with the idempotency record and the webhooks that follow.
 
 mod api;
+mod capture;
 mod cards;
+mod confirm;
 mod console;
+mod controls;
+mod currencies;
 mod deliveries;
+mod disputes;
+mod endpoints;
 mod error;
 mod events;
+mod expand;
 mod faults;
 mod form;
 mod idempotency;
 mod intents;
+mod lists;
+mod metadata;
 mod objects;
+mod operations;
+mod outbox;
 mod refunds;
+mod search;
 mod store;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
+use axum::{
+    Router,
+    routing::{any, get, post},
+};
 use tokio_util::sync::CancellationToken;
 
 pub use deliveries::sign;
@@ -35,6 +51,11 @@ pub struct Settings {
         default_value = "127.0.0.1:8090"
     )]
     pub listen: SocketAddr,
+
+    /// The address under which shoppers reach it, for the pages of 3-D Secure. Defaults to http://
+    /// and the address that it listens on.
+    #[arg(long = "sandbox-public-url", env = "SANDBOX_PUBLIC_URL")]
+    pub public_url: Option<String>,
 
     /// Where its store lies.
     #[arg(
@@ -75,6 +96,7 @@ pub struct Settings {
 pub(crate) struct Sandbox {
     pub(crate) store: store::Store,
     pub(crate) faults: faults::Faults,
+    pub(crate) keys_in_use: idempotency::KeysInUse,
     pub(crate) secret_key: String,
     pub(crate) public_url: String,
     pub(crate) deliveries_due: tokio::sync::Notify,
@@ -96,18 +118,23 @@ pub async fn serve(
         )
     })?;
     let address = listener.local_addr()?;
-    let store = store::Store::open(&settings.data_dir)
-        .with_context(|| format!("open the store in {}", settings.data_dir.display()))?;
+    let store = store::Store::open(&settings.data_dir).with_context(|| {
+        format!(
+            "SANDBOX_DATA_DIR={} can't be used: is another sandbox running?",
+            settings.data_dir.display()
+        )
+    })?;
     let sandbox = Arc::new(Sandbox {
         store,
         faults: faults::Faults::default(),
+        keys_in_use: idempotency::KeysInUse::default(),
         secret_key: settings.secret_key,
-        public_url: format!("http://{address}"),
+        public_url: public_url(settings.public_url, address),
         deliveries_due: tokio::sync::Notify::new(),
     });
-    events::use_built_in_endpoint(&sandbox, settings.webhook_url, settings.webhook_secret).await?;
+    events::use_built_in_endpoint(&sandbox, settings.webhook_url, settings.webhook_secret).await;
     let deliverer = tokio::spawn(deliveries::deliver(Arc::clone(&sandbox), stop.clone()));
-    let app = api::router(sandbox);
+    let app = router(sandbox);
     ready(address);
     let drained = stop.clone();
     let server =
@@ -119,4 +146,40 @@ pub async fn serve(
     stop.cancel();
     deliverer.await?;
     Ok(())
+}
+
+/// The address for links, without a slash at its end.
+fn public_url(given: Option<String>, address: SocketAddr) -> String {
+    let given = given.filter(|given| !given.trim().is_empty());
+    let url = given.unwrap_or_else(|| format!("http://{address}"));
+    url.trim().trim_end_matches('/').to_owned()
+}
+
+/// Everything that the sandbox serves.
+fn router(sandbox: Arc<Sandbox>) -> Router {
+    let faults = get(controls::faults).put(controls::set_faults).delete(controls::clear_faults);
+    let bank = get(console::bank_page).post(console::bank_answer);
+    Router::new()
+        .route("/v1/{*path}", any(api::serve))
+        .route("/sandbox/faults", faults)
+        .route("/sandbox/ledger", get(controls::ledger))
+        .route("/", get(console::page))
+        .route("/console/refund/{intent}", post(console::refund))
+        .route("/console/dispute/{intent}", post(console::dispute))
+        .route("/console/resend/{event}", post(console::resend))
+        .route("/3ds/{intent}", bank)
+        .with_state(sandbox)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_public_address_or_else_to_the_one_listened_on() {
+        let address = "0.0.0.0:8090".parse().unwrap();
+        let public = public_url(Some("https://pay.example/".into()), address);
+        assert_eq!(public, "https://pay.example");
+        assert_eq!(public_url(Some(String::new()), address), "http://0.0.0.0:8090");
+    }
 }

@@ -1,65 +1,169 @@
 //! Giving money back (Stripe, "Refunds").
 
+use serde_json::{Map, Value, json};
+
 use crate::{
+    currencies::at_least_one,
     error::ApiError,
-    events::{emit, new_id},
+    events::{emit, emit_change, new_id},
     form::Form,
     intents::{Moment, find},
-    objects::{Refund, Status},
+    metadata,
+    objects::{Charge, DisputeStatus, Refund, Status},
     store::State,
 };
 
 /// `POST /v1/refunds`
 pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Result<Refund, ApiError> {
-    form.only(&["payment_intent", "charge", "amount", "reason", "metadata["])?;
-    let id = match (form.text("payment_intent"), form.text("charge")) {
-        (Some(intent), _) => intent.to_owned(),
-        (None, Some(charge)) => intent_of_charge(state, charge)?,
-        (None, None) => form.required("payment_intent")?.to_owned(),
-    };
-    let mut intent = find(state, &id)?;
-    let captured = intent.captured;
-    let Some(charge) = intent.charge.as_mut().filter(|_| intent.status == Status::Succeeded) else {
-        let message = format!("PaymentIntent {id} does not have a successful charge to refund.");
-        return Err(ApiError::unexpected_state(message, intent.json()));
-    };
-    let left = captured - charge.refunded;
-    if left == 0 {
-        let message = format!("Charge {} has already been refunded.", charge.id);
-        return Err(ApiError::parameter("charge_already_refunded", "charge", message));
-    }
-    let amount = form.integer("amount")?.unwrap_or(left);
-    if amount < 1 || amount > left {
-        let message =
-            format!("Refund amount ({amount}) is not between 1 and what is left ({left}).");
-        return Err(ApiError::parameter("amount_too_large", "amount", message));
-    }
-    charge.refunded += amount;
-    let refund = Refund {
-        id: new_id("re"),
-        created: at.now,
-        amount,
-        currency: intent.currency.clone(),
-        payment_intent: id,
-        charge: charge.id.clone(),
-        reason: form.text("reason").map(str::to_owned),
-        metadata: form.hash("metadata"),
-        status: "succeeded".into(),
-    };
-    state.put("refund", &refund.id, &refund);
-    state.refunds.insert(refund.id.clone(), refund.clone());
-    state.put_intent(intent.clone());
-    emit(state, at, "refund.created", refund.json());
-    if let Some(charge) = intent.charge_json() {
-        emit(state, at, "charge.refunded", charge);
-    }
-    Ok(refund)
+    form.only(&[
+        "amount",
+        "charge",
+        "metadata[",
+        "payment_intent",
+        "reason",
+        "refund_application_fee",
+        "reverse_transfer",
+    ])?;
+    let metadata = metadata::read(form)?;
+    let reasons = ["duplicate", "fraudulent", "requested_by_customer"];
+    let reason = form.choice("reason", &reasons)?.map(str::to_owned);
+    let charge = charge_to_refund(state, form)?;
+    let amount = amount(form, &charge)?;
+    Ok(record(state, charge, Asked { amount, reason, metadata }, at))
 }
 
-fn intent_of_charge(state: &State, charge: &str) -> Result<String, ApiError> {
-    let of = state
-        .intents
+/// What is to be given back, and why.
+struct Asked {
+    amount: i64,
+    reason: Option<String>,
+    metadata: Map<String, Value>,
+}
+
+fn record(state: &mut State, mut charge: Charge, asked: Asked, at: &Moment<'_>) -> Refund {
+    let before = charge.json();
+    charge.refunded += asked.amount;
+    let refund = Refund {
+        amount: asked.amount,
+        reason: asked.reason,
+        metadata: asked.metadata,
+        is_release: false,
+        ..refund_of(&charge, at)
+    };
+    state.keep(refund.clone());
+    emit(state, at, "refund.created", refund.json());
+    let previous = what_was(&before);
+    emit_change(state, at, "charge.refunded", charge.json(), Some(previous));
+    state.keep(charge);
+    refund
+}
+
+fn refund_of(charge: &Charge, at: &Moment<'_>) -> Refund {
+    Refund {
+        id: new_id("re"),
+        created: at.now,
+        amount: charge.released,
+        currency: charge.currency.clone(),
+        payment_intent: charge.payment_intent.clone(),
+        charge: charge.id.clone(),
+        reason: None,
+        metadata: Map::new(),
+        is_release: true,
+    }
+}
+
+/// Records that what a charge has released was given back uncaptured.
+pub fn record_release(state: &mut State, charge: &Charge, at: &Moment<'_>) {
+    let refund = refund_of(charge, at);
+    emit(state, at, "refund.created", refund.json());
+    state.keep(refund);
+}
+
+/// What a refund changes of a charge, as it was.
+pub fn what_was(charge: &Value) -> Value {
+    json!({"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]})
+}
+
+fn charge_to_refund(state: &State, form: &Form) -> Result<Charge, ApiError> {
+    let charge = match (form.text("payment_intent"), form.text("charge")) {
+        (Some(intent), _) => charge_of_intent(state, intent)?,
+        (None, Some(charge)) => {
+            let found = state.charges.get(charge).cloned();
+            found.ok_or_else(|| ApiError::missing("charge", charge, "charge"))?
+        }
+        (None, None) => {
+            let message = "One of the following params should be provided for this request: \
+                           payment_intent or charge.";
+            return Err(ApiError::parameter("parameter_missing", "payment_intent", message));
+        }
+    };
+    check_refundable(state, charge)
+}
+
+fn charge_of_intent(state: &State, id: &str) -> Result<Charge, ApiError> {
+    let intent = find(state, id, "payment_intent")?;
+    let charge = intent.latest_charge.as_ref().and_then(|charge| state.charges.get(charge));
+    match charge {
+        Some(charge) if intent.status == Status::Succeeded => Ok(charge.clone()),
+        _ => {
+            let message =
+                format!("This PaymentIntent ({id}) does not have a successful charge to refund.");
+            Err(ApiError::unexpected_state(message, intent.json()))
+        }
+    }
+}
+
+fn check_refundable(state: &State, charge: Charge) -> Result<Charge, ApiError> {
+    let id = &charge.id;
+    let refused = |code, message| Err(ApiError::refused(code, "charge", message));
+    if charge.captured == 0 {
+        let intent = find(state, &charge.payment_intent, "payment_intent")?;
+        let message = format!("Charge {id} was never captured: cancel its PaymentIntent instead.");
+        return Err(ApiError::unexpected_state(message, intent.json()));
+    }
+    if charge.refundable() == 0 {
+        let message = format!("Charge {id} has already been refunded.");
+        return refused("charge_already_refunded", message);
+    }
+    if charge.disputed && !dispute_is_won(state, id) {
+        let message = format!("Charge {id} has been charged back; cannot issue a refund.");
+        return refused("charge_disputed", message);
+    }
+    Ok(charge)
+}
+
+fn dispute_is_won(state: &State, charge: &str) -> bool {
+    state
+        .disputes
         .values()
-        .find(|intent| intent.charge.as_ref().is_some_and(|found| found.id == charge));
-    of.map(|intent| intent.id.clone()).ok_or_else(|| ApiError::missing("charge", charge, "charge"))
+        .any(|dispute| dispute.charge == charge && dispute.status == DisputeStatus::Won)
+}
+
+fn amount(form: &Form, charge: &Charge) -> Result<i64, ApiError> {
+    let left = charge.refundable();
+    let amount = form.integer("amount")?.unwrap_or(left);
+    at_least_one("amount", amount)?;
+    if amount > left {
+        let message = format!(
+            "Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+        );
+        return Err(ApiError::refused("amount_too_large", "amount", message));
+    }
+    Ok(amount)
+}
+
+/// `POST /v1/refunds/{id}`
+pub fn update(
+    state: &mut State,
+    id: &str,
+    form: &Form,
+    at: &Moment<'_>,
+) -> Result<Refund, ApiError> {
+    form.only(&["metadata["])?;
+    let found = state.refunds.get(id).cloned();
+    let mut refund = found.ok_or_else(|| ApiError::missing("refund", id, "id"))?;
+    let previous = json!({"metadata": refund.metadata});
+    metadata::merge(&mut refund.metadata, form)?;
+    state.keep(refund.clone());
+    emit_change(state, at, "refund.updated", refund.json(), Some(previous));
+    Ok(refund)
 }

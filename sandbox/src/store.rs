@@ -1,7 +1,8 @@
 //! The durable store: everything in memory, every change on disk before it is answered.
 //!
 //! Changes are made under one lock, in one order, and written by one thread that puts all that
-//! queued into one transaction: a commit is shared by all who wait for it.
+//! queued into one transaction: a commit is shared by all who wait for it. Who only looks waits
+//! as well, until all that could be seen is on disk: nobody is told what a crash would undo.
 
 use std::{
     collections::BTreeMap,
@@ -9,13 +10,15 @@ use std::{
     sync::{Mutex, MutexGuard, mpsc},
 };
 
+use anyhow::Context;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
 
 use crate::{
     idempotency::Stored,
-    objects::{Delivery, Endpoint, Event, Intent, Refund},
+    objects::{Charge, Delivery, Dispute, Endpoint, Event, Intent, Refund},
+    outbox::Outbox,
 };
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
@@ -24,10 +27,12 @@ const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects"
 #[derive(Default)]
 pub struct State {
     pub intents: BTreeMap<String, Intent>,
+    pub charges: BTreeMap<String, Charge>,
     pub refunds: BTreeMap<String, Refund>,
+    pub disputes: BTreeMap<String, Dispute>,
     pub events: BTreeMap<String, Event>,
     pub endpoints: BTreeMap<String, Endpoint>,
-    pub deliveries: BTreeMap<String, Delivery>,
+    pub outbox: Outbox,
     pub keys: BTreeMap<String, Stored>,
     writes: Vec<Write>,
 }
@@ -37,24 +42,60 @@ enum Write {
     Delete(String),
 }
 
+/// An object that the store keeps.
+pub trait Kept: Serialize + Sized {
+    /// What it is called on disk.
+    const KIND: &'static str;
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Where it is kept.
+    fn table(state: &mut State) -> &mut BTreeMap<String, Self>;
+}
+
+macro_rules! kept {
+    ($($object:ty, $kind:literal, $table:ident;)*) => {
+        $(impl Kept for $object {
+            const KIND: &'static str = $kind;
+            fn id(&self) -> &str {
+                &self.id
+            }
+            fn table(state: &mut State) -> &mut BTreeMap<String, Self> {
+                &mut state.$table
+            }
+        })*
+    };
+}
+
+kept! {
+    Intent, "intent", intents;
+    Charge, "charge", charges;
+    Refund, "refund", refunds;
+    Dispute, "dispute", disputes;
+    Event, "event", events;
+    Endpoint, "endpoint", endpoints;
+}
+
 impl State {
+    /// Keeps an object as it is now.
+    pub fn keep<T: Kept>(&mut self, object: T) {
+        self.put(T::KIND, object.id(), &object);
+        let id = object.id().to_owned();
+        T::table(self).insert(id, object);
+    }
+
+    /// Keeps a delivery as it is now, and forgets what is done and old.
+    pub fn keep_delivery(&mut self, delivery: Delivery) {
+        self.put("delivery", &delivery.id, &delivery);
+        if let Some(old) = self.outbox.put(delivery) {
+            self.delete("delivery", &old);
+        }
+    }
+
     /// Marks an object as changed.
     pub fn put(&mut self, kind: &str, id: &str, object: &impl Serialize) {
         if let Ok(bytes) = serde_json::to_vec(object) {
             self.writes.push(Write::Put(format!("{kind}/{id}"), bytes));
         }
-    }
-
-    /// Keeps a changed intent.
-    pub fn put_intent(&mut self, intent: Intent) {
-        self.put("intent", &intent.id, &intent);
-        self.intents.insert(intent.id.clone(), intent);
-    }
-
-    /// Keeps a changed delivery; one that is done and old needs no keeping.
-    pub fn put_delivery(&mut self, delivery: Delivery) {
-        self.put("delivery", &delivery.id, &delivery);
-        self.deliveries.insert(delivery.id.clone(), delivery);
     }
 
     /// Forgets an object.
@@ -84,9 +125,14 @@ impl Store {
         Ok(Self { state: Mutex::new(state), writer })
     }
 
-    /// Looks at what is known.
-    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    /// Looks at what is known, on disk or not: for what is looked at again before it is told.
+    pub fn peek<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock())
+    }
+
+    /// Looks at what is known; answers once all of that is on disk.
+    pub async fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.change(|state| look(state)).await
     }
 
     /// Makes a change; answers once it is on disk.
@@ -96,13 +142,10 @@ impl Store {
             let answer = change(&mut state);
             let writes = std::mem::take(&mut state.writes);
             let (done, on_disk) = oneshot::channel();
-            if !writes.is_empty() {
-                // Sent under the lock: the order on disk is the order in memory.
-                drop(self.writer.send((writes, done)));
-            }
+            // Sent under the lock: the order on disk is the order in memory.
+            drop(self.writer.send((writes, done)));
             (answer, on_disk)
         };
-        // Without writes the sender is gone at once, and so is the wait.
         drop(on_disk.await);
         answer
     }
@@ -128,10 +171,14 @@ fn write_all(database: &Database, queue: &mpsc::Receiver<Commit>) {
 }
 
 fn write(database: &Database, commits: &[Commit]) -> anyhow::Result<()> {
+    let mut writes = commits.iter().flat_map(|(writes, _)| writes).peekable();
+    if writes.peek().is_none() {
+        return Ok(());
+    }
     let transaction = database.begin_write()?;
     {
         let mut objects = transaction.open_table(OBJECTS)?;
-        for write in commits.iter().flat_map(|(writes, _)| writes) {
+        for write in writes {
             match write {
                 Write::Put(key, bytes) => drop(objects.insert(key.as_str(), bytes.as_slice())?),
                 Write::Delete(key) => drop(objects.remove(key.as_str())?),
@@ -150,28 +197,33 @@ fn load(database: &Database) -> anyhow::Result<State> {
     let reading = database.begin_read()?;
     for entry in reading.open_table(OBJECTS)?.iter()? {
         let (key, bytes) = entry?;
-        let Some((kind, id)) = key.value().split_once('/') else {
-            continue;
-        };
-        let (id, bytes) = (id.to_owned(), bytes.value());
-        match kind {
-            "intent" => insert(&mut state.intents, id, bytes)?,
-            "refund" => insert(&mut state.refunds, id, bytes)?,
-            "event" => insert(&mut state.events, id, bytes)?,
-            "endpoint" => insert(&mut state.endpoints, id, bytes)?,
-            "delivery" => insert(&mut state.deliveries, id, bytes)?,
-            "key" => insert(&mut state.keys, id, bytes)?,
-            other => tracing::warn!(kind = other, "the store holds something unknown"),
-        }
+        insert(&mut state, key.value(), bytes.value()).with_context(|| {
+            format!("{} was written by another version of the sandbox", key.value())
+        })?;
     }
+    state.writes.clear();
     Ok(state)
 }
 
-fn insert<T: DeserializeOwned>(
-    objects: &mut BTreeMap<String, T>,
-    id: String,
-    bytes: &[u8],
-) -> anyhow::Result<()> {
-    objects.insert(id, serde_json::from_slice(bytes)?);
+fn insert(state: &mut State, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let (kind, id) = key.split_once('/').unwrap_or((key, ""));
+    match kind {
+        Intent::KIND => object::<Intent>(state, bytes)?,
+        Charge::KIND => object::<Charge>(state, bytes)?,
+        Refund::KIND => object::<Refund>(state, bytes)?,
+        Dispute::KIND => object::<Dispute>(state, bytes)?,
+        Event::KIND => object::<Event>(state, bytes)?,
+        Endpoint::KIND => object::<Endpoint>(state, bytes)?,
+        "delivery" => drop(state.outbox.put(serde_json::from_slice(bytes)?)),
+        "key" => drop(state.keys.insert(id.to_owned(), serde_json::from_slice(bytes)?)),
+        other => tracing::warn!(kind = other, "the store holds something unknown"),
+    }
+    Ok(())
+}
+
+fn object<T: Kept + DeserializeOwned>(state: &mut State, bytes: &[u8]) -> anyhow::Result<()> {
+    let object: T = serde_json::from_slice(bytes)?;
+    let id = object.id().to_owned();
+    T::table(state).insert(id, object);
     Ok(())
 }

@@ -239,7 +239,12 @@ impl Provider {
             return Ok(());
         }
         match classify(status, retry_after(&response), &response.bytes().await?)? {
-            Answer::Refused { code, .. } if code == "charge_already_refunded" => Ok(()),
+            // A dispute has taken the money back already, or is about to.
+            Answer::Refused { code, .. }
+                if matches!(code.as_str(), "charge_already_refunded" | "charge_disputed") =>
+            {
+                Ok(())
+            }
             other => Err(ProviderError::Nonsense(format!("{other:?}"))),
         }
     }

@@ -120,7 +120,7 @@ pub async fn serve(
     let address = listener.local_addr()?;
     let store = store::Store::open(&settings.data_dir).with_context(|| {
         format!(
-            "SANDBOX_DATA_DIR={} can't be used: is another sandbox running?",
+            "SANDBOX_DATA_DIR={} can't be used: is another sandbox running on it?",
             settings.data_dir.display()
         )
     })?;

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Reply, Shopper, shop::OPERATOR_TOKEN};
+use crate::{Reply, Shopper, http_client, shop::OPERATOR_TOKEN};
 
 /// Somebody with the token.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Operator {
 
 impl Operator {
     pub(crate) fn new(url: String) -> Self {
-        Self { url, http: reqwest::Client::new() }
+        Self { url, http: http_client() }
     }
 
     /// The listener's address, `http://host:port`.
@@ -31,13 +31,11 @@ impl Operator {
     }
 
     /// A request with the token.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(OPERATOR_TOKEN)
     }
 
     /// A request without it.
-    #[must_use]
     pub fn without_token(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }

@@ -3,17 +3,21 @@
 
 mod support;
 
+mod adjustments;
 mod analytics;
 mod bad_bodies;
 mod bad_requests;
 mod bad_values;
 mod cancelling;
+mod catalogue_changes;
 mod contention;
 mod cookies;
 mod declines;
 mod events;
 mod expiry;
 mod identity;
+mod operators;
+mod orders;
 mod pages;
 mod paying;
 mod products;

@@ -104,8 +104,11 @@ impl Temporal {
 
     /// Calls the order off. None when there is no open workflow.
     pub async fn cancel(&self, order: OrderId) -> Answer<Option<CancelAnswer>> {
-        let options =
-            WorkflowExecuteUpdateOptions::builder().rpc_options(rpc(UPDATE_PATIENCE)).build();
+        // Once called off, or bought, an order stays so: however many ask, it is one update.
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .update_id("cancel".to_owned())
+            .rpc_options(rpc(UPDATE_PATIENCE))
+            .build();
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
         let answer = within(UPDATE_PATIENCE, handle.execute_update(Checkout::cancel, (), options));
         updated(answer.await?)

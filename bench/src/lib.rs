@@ -8,6 +8,7 @@ pub mod floor;
 pub mod measures;
 pub mod naive;
 
+mod machine;
 mod product;
 mod report;
 mod wire;

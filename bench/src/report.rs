@@ -3,6 +3,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use crate::machine;
+
 /// Says that this process listens, to whoever started it.
 pub fn listening(name: &str, address: SocketAddr) {
     println!("listening {name}={address}");
@@ -22,11 +24,11 @@ pub struct Report {
 
 impl Report {
     /// What all figures were measured on.
-    pub fn conditions(quick: bool) {
+    pub async fn conditions(quick: bool) {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let load = load.split_whitespace().next().unwrap_or("unknown").to_owned();
-        println!("{cores} cores, load before it began {load}; everything shares them, callers too");
+        let others = machine::percent_in_use().await;
+        let others = others.map_or("?".to_owned(), |percent| percent.to_string());
+        println!("{cores} cores for everything, callers too; others use {others} % of them now");
         if cfg!(debug_assertions) {
             println!("an unoptimised build: what it measures is not the product");
         }

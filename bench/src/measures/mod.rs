@@ -31,7 +31,7 @@ impl Options {
 /// When something does not work. A goal that is missed is no error.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut report = Report::default();
-    Report::conditions(options.quick);
+    Report::conditions(options.quick).await;
     let world = World::open().await?;
     progress("orders, one at a time");
     let orders = one_client::measure(&world, *options, &mut report).await?;

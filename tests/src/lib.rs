@@ -17,7 +17,7 @@ mod wait;
 pub use client::http_client;
 pub use invariants::assert_invariants;
 pub use operator::Operator;
-pub use process::Process;
+pub use process::{Process, Program};
 pub use servers::Servers;
 pub use shop::{Running, Shop, ShopOptions};
 pub use shopper::{Reply, Shopper};

@@ -108,15 +108,20 @@ impl Shopper {
         Self::send(self.request(Method::PUT, "").json(body)).await
     }
 
-    /// Starts the checkout of `body`; told to come back, comes back. Answers the decision.
-    pub async fn put_until_decided(&self, body: &Value) -> Reply {
-        let what = format!("order {} is decided", self.order_id);
-        eventually(&what, SOON, || async {
-            let reply = self.put(body).await;
+    /// Sends `request`; told to come back, comes back. Answers what is decided of `what`.
+    pub async fn send_until_decided(what: &str, request: impl Fn() -> RequestBuilder) -> Reply {
+        eventually(&format!("a decision on {what}"), SOON, || async {
+            let reply = Self::send(request()).await;
             let come_back = [StatusCode::ACCEPTED, StatusCode::SERVICE_UNAVAILABLE];
             (!come_back.contains(&reply.status)).then_some(reply)
         })
         .await
+    }
+
+    /// Starts the checkout of `body`; told to come back, comes back. Answers the decision.
+    pub async fn put_until_decided(&self, body: &Value) -> Reply {
+        let put = || self.request(Method::PUT, "").json(body);
+        Self::send_until_decided(&format!("order {}", self.order_id), put).await
     }
 
     /// Holds `lines`, which can be had; answers the checkout.

@@ -83,7 +83,7 @@ async fn a_media_type_may_have_parameters_and_capitals() {
     let body = Shopper::cart(&[(&sku, 1)]).to_string();
     let put = shop.shopper().request(Method::PUT, "");
     let reply = raw(put, "Application/JSON; charset=UTF-8", body).await;
-    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert!(reply.status.is_success(), "{}", reply.body);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_body_of_64_kib_exactly_is_taken() {
     let mut body = Shopper::cart(&[(&sku, 1)]).to_string();
     body.push_str(&" ".repeat(64 * 1024 - body.len()));
     let reply = json_text(shop.shopper().request(Method::PUT, ""), body).await;
-    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert!(reply.status.is_success(), "{}", reply.body);
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn an_address_holds_only_so_many_orders_at_a_time() {
     };
     let began = OffsetDateTime::now_utc();
     for _ in 0..2 {
-        assert_eq!(put("203.0.113.7").await.status, 201);
+        assert!(put("203.0.113.7").await.status.is_success());
     }
     let third = put("203.0.113.7").await;
     if OffsetDateTime::now_utc() - began < BRIEF_HOLD {
@@ -113,9 +113,9 @@ async fn an_address_holds_only_so_many_orders_at_a_time() {
         let put = held.request(Method::PUT, "").header("x-forwarded-for", "203.0.113.10");
         Shopper::send(put.json(&Shopper::cart(&[(&sku, 1)]))).await
     };
-    assert_eq!(put_held().await.status, 201);
-    assert_eq!(put("203.0.113.10").await.status, 201);
+    assert!(put_held().await.status.is_success());
+    assert!(put("203.0.113.10").await.status.is_success());
     assert_eq!(put_held().await.status, 200, "an order that holds is known, whatever the limit");
-    assert_eq!(put("203.0.113.8").await.status, 201, "another address is not concerned");
-    assert_eq!(put("203.0.113.7, 203.0.113.9").await.status, 201, "the proxy's word counts");
+    assert!(put("203.0.113.8").await.status.is_success(), "another address is not concerned");
+    assert!(put("203.0.113.7, 203.0.113.9").await.status.is_success(), "the proxy's word counts");
 }

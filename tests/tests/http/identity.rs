@@ -1,8 +1,10 @@
 //! An order id is one request: the same again finds the order, anything else is refused.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
-use system_tests::{Shop, Shopper};
+use system_tests::{Shop, Shopper, eventually};
 use uuid::Uuid;
 
 use crate::support::{brief_shop, is_problem, json_text, time_of};
@@ -35,6 +37,19 @@ async fn a_checkout_has_the_members_of_the_contract_and_no_others() {
         "server_time": "a time", "created_at": "a time", "updated_at": "a time",
     });
     assert_eq!(checkout, expected);
+}
+
+#[tokio::test]
+async fn a_new_order_is_201_unless_the_shop_is_overrun() {
+    let shop = Shop::shared().await;
+    let sku = shop.product(50).await;
+    let held = eventually("an order decided in time", Duration::from_secs(30), || async {
+        let reply = shop.shopper().put(&Shopper::cart(&[(&sku, 1)])).await;
+        (reply.status != 202).then_some(reply)
+    })
+    .await;
+    assert_eq!((held.status.as_u16(), held.state()), (201, "awaiting_payment"));
+    assert_eq!(held.header("cache-control"), "no-store");
 }
 
 #[tokio::test]

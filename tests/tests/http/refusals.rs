@@ -57,8 +57,8 @@ async fn a_total_that_the_shopper_did_not_expect_is_409_with_the_total_now() {
         assert_eq!(reply.body["total"], eur(2_400));
     }
     cart["expected_total"] = eur(2_400);
-    let held = shopper.put(&cart).await;
-    assert_eq!((held.status.as_u16(), held.state()), (201, "awaiting_payment"));
+    let held = shopper.put_until_decided(&cart).await;
+    assert_eq!(held.state(), "awaiting_payment", "{}", held.body);
 }
 
 #[tokio::test]
@@ -68,8 +68,7 @@ async fn a_refusal_at_the_door_leaves_the_id_usable() {
     let shopper = shop.shopper();
     is_problem(&shopper.put(&Shopper::cart(&[(&sku, 1)])).await, "out-of-stock");
     shop.operator().adjust_stock(&sku, 1).await;
-    let held = shopper.put(&Shopper::cart(&[(&sku, 1)])).await;
-    assert_eq!((held.status.as_u16(), held.state()), (201, "awaiting_payment"));
+    shopper.hold(&[(&sku, 1)]).await;
 }
 
 #[tokio::test]

@@ -149,6 +149,21 @@ async fn an_event_about_a_payment_that_is_not_ours_is_flagged_to_operators() {
 }
 
 #[tokio::test]
+async fn an_event_about_another_payment_that_names_our_order_does_not_pay_it() {
+    let shop = Shop::shared().await;
+    let sku = shop.product(1).await;
+    let shopper = shop.shopper();
+    shopper.hold(&[(&sku, 1)]).await;
+    let (id, body) = event("payment_intent.succeeded", "pi_of_another_shop");
+    let named = format!("\"metadata\":{{\"order_id\":\"{}\"}}", shopper.order_id);
+    let body = body.replace("\"metadata\":{}", &named);
+    assert_eq!(post(&shop, &body).await.status, 200);
+    assert_eq!(outcome(&shop, &id).await, "foreign");
+    let checkout = shopper.get().await;
+    assert_eq!((checkout.state(), &checkout.body["version"]), ("awaiting_payment", &1.into()));
+}
+
+#[tokio::test]
 async fn what_comes_late_or_again_does_not_move_a_paid_order() {
     let shop = Shop::shared().await;
     let sku = shop.product(1).await;

@@ -22,6 +22,9 @@ use crate::problem::{Answer, Kind, Problem};
 
 /// How long one request to Temporal may take, its retries included.
 const PATIENCE: Duration = Duration::from_millis(1_400);
+/// How long a start may take: longer, since a burst of shoppers queues in Temporal. A Temporal that
+/// is down refuses at once.
+const START_PATIENCE: Duration = Duration::from_secs(4);
 /// How long an update may take: the worker has to take it.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -64,10 +67,10 @@ impl Temporal {
             ]))
             .memo(memos)
             .static_summary(summary)
-            .rpc_options(rpc(PATIENCE))
+            .rpc_options(rpc(START_PATIENCE))
             .build();
         let started =
-            within(PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
+            within(START_PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
         match started {
             Ok(_) => Ok(Started::Now),
             Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Before),

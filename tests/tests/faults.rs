@@ -1,0 +1,18 @@
+//! What goes wrong: activities that fail, processes that die, a provider that is down, clients
+//! that hang up, and what becomes of orders then.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says by panicking that something is wrong, and then what it prints is shown"
+)]
+
+mod faults {
+    mod buying;
+    mod mishaps;
+    mod paths;
+    mod replayer;
+    mod saga;
+    mod second_run;
+    mod temporal;
+    mod worker;
+}

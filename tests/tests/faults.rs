@@ -10,6 +10,7 @@ mod faults {
     mod buying;
     mod mishaps;
     mod paths;
+    mod recordings;
     mod replayer;
     mod saga;
     mod second_run;

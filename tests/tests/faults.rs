@@ -8,8 +8,13 @@
 
 mod faults {
     mod buying;
+    mod chance;
+    mod kills;
     mod mishaps;
+    mod outage;
     mod paths;
+    mod provider;
+    mod races;
     mod recordings;
     mod replayer;
     mod saga;

@@ -9,6 +9,7 @@
 mod faults {
     mod buying;
     mod chance;
+    mod hang_ups;
     mod kills;
     mod mishaps;
     mod outage;
@@ -19,6 +20,8 @@ mod faults {
     mod replayer;
     mod saga;
     mod second_run;
+    mod sessions;
     mod temporal;
+    mod transactions;
     mod worker;
 }

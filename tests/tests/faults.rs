@@ -21,6 +21,7 @@ mod faults {
     mod saga;
     mod second_run;
     mod sessions;
+    mod story;
     mod temporal;
     mod transactions;
     mod worker;

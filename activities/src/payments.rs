@@ -46,6 +46,7 @@ impl PaymentError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(ProviderError::Busy { retry_after, .. }) => *retry_after,
+            Self::Provider(ProviderError::LeftAlone { retry_after }) => Some(*retry_after),
             Self::NotDecided(_) => Some(Duration::from_secs(2)),
             Self::Provider(_) | Self::Database(_) => None,
         }

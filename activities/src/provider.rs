@@ -1,6 +1,10 @@
 //! The payment provider: a small client of Stripe's API, the five calls that a checkout needs.
 
-use std::time::Duration;
+mod breaker;
+
+use std::{sync::Arc, time::Duration};
+
+use self::breaker::Breaker;
 
 use domain::{AttemptId, IntentStatus, Money, OrderId};
 use reqwest::{Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
@@ -18,6 +22,7 @@ pub struct Provider {
     base: String,
     secret_key: String,
     return_base: String,
+    breaker: Arc<Breaker>,
 }
 
 /// A payment, as the provider sees it
@@ -113,6 +118,9 @@ pub enum ProviderError {
     /// The provider is busy with this request or with too many.
     #[error("the provider is busy ({status})")]
     Busy { status: StatusCode, retry_after: Option<Duration> },
+    /// The provider could not be reached a moment ago and was not asked.
+    #[error("the provider can't be reached and is left alone for {retry_after:?}")]
+    LeftAlone { retry_after: Duration },
     /// The provider failed, or refuses the key, and does so again to the same request with the same
     /// key, for ever.
     #[error("the provider failed ({0})")]
@@ -151,7 +159,13 @@ impl Provider {
             .connect_timeout(Duration::from_secs(3))
             .pool_idle_timeout(Duration::from_secs(30))
             .build()?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), secret_key, return_base })
+        Ok(Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            secret_key,
+            return_base,
+            breaker: Arc::default(),
+        })
     }
 
     /// Creates the intent of an order, unconfirmed: nothing is charged by it.
@@ -233,12 +247,11 @@ impl Provider {
     pub async fn refund_all(&self, intent: &str, try_number: u32) -> Result<(), ProviderError> {
         let request = self.post("refunds", &[("payment_intent", intent.to_owned())]);
         let request = keyed(request, &format!("{intent}/late"), try_number);
-        let response = request.send().await?;
-        let status = response.status();
+        let (status, retry_after, body) = self.exchange(request).await?;
         if status.is_success() {
             return Ok(());
         }
-        match classify(status, retry_after(&response), &response.bytes().await?)? {
+        match classify(status, retry_after, &body)? {
             // A dispute has taken the money back already, or is about to.
             Answer::Refused { code, .. }
                 if matches!(code.as_str(), "charge_already_refunded" | "charge_disputed") =>
@@ -261,10 +274,7 @@ impl Provider {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, ProviderError> {
-        let response = request.send().await?;
-        let status = response.status();
-        let retry_after = retry_after(&response);
-        let body = response.bytes().await?;
+        let (status, retry_after, body) = self.exchange(request).await?;
         if status.is_success() {
             let intent = serde_json::from_slice(&body);
             return intent
@@ -273,6 +283,30 @@ impl Provider {
         }
         classify(status, retry_after, &body)
     }
+
+    /// Sends a request, unless the provider is left alone just now; answers status, `Retry-After`
+    /// and body.
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Option<Duration>, Vec<u8>), ProviderError> {
+        self.breaker
+            .admit(ONE_REQUEST)
+            .map_err(|retry_after| ProviderError::LeftAlone { retry_after })?;
+        let exchanged = async {
+            let response = request.send().await?;
+            let (status, retry_after) = (response.status(), retry_after(&response));
+            Ok((status, retry_after, response.bytes().await?.to_vec()))
+        }
+        .await;
+        self.breaker.report(matches!(&exchanged, Ok((status, _, _)) if !is_absent(*status)));
+        exchanged
+    }
+}
+
+/// Whether nobody was there to answer.
+const fn is_absent(status: StatusCode) -> bool {
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY)
 }
 
 /// Adds the idempotency key of the `try_number`th try. A further key is used only after the
@@ -294,11 +328,10 @@ fn classify(
     body: &[u8],
 ) -> Result<Answer, ProviderError> {
     if status.is_server_error() {
-        return Err(match status {
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY => {
-                ProviderError::Busy { status, retry_after }
-            }
-            _ => ProviderError::Failed(status),
+        return Err(if is_absent(status) {
+            ProviderError::Busy { status, retry_after }
+        } else {
+            ProviderError::Failed(status)
         });
     }
     if matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS) {

@@ -232,10 +232,12 @@ fn retry(ctx: &ActivityContext, error: PaymentError) -> ActivityError {
         .task_token
         .iter()
         .fold(0u32, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    let jittered =
-        backoff.min(Duration::from_secs(10)).mul_f64(0.5 + f64::from(salt % 1000) / 1000.0);
+    let spread = f64::from(salt % 1000) / 1000.0;
+    let jittered = backoff.min(Duration::from_secs(10)).mul_f64(0.5 + spread);
     // Honoured, but not to the end of the hold: that would be giving up.
-    let delay = error.retry_after().map_or(jittered, |asked| asked.min(LONGEST_RETRY_AFTER));
+    let delay = error
+        .retry_after()
+        .map_or(jittered, |asked| asked.min(LONGEST_RETRY_AFTER).mul_f64(1.0 + spread / 2.0));
     tracing::info!(activity = info.activity_type, workflow = info.workflow_id, %error, ?delay, "to be tried again");
     let failure = ApplicationFailure::builder(anyhow::Error::from(error))
         .type_name("payment_not_decided".to_owned())

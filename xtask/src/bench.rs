@@ -18,6 +18,10 @@ pub struct Options {
     /// With --quick: few rounds, but on an optimised build.
     #[arg(long)]
     release: bool,
+
+    /// Measures this alone: orders, histories, throughput or reads.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 impl Options {
@@ -60,6 +64,9 @@ fn measure(options: &Options, servers: &Servers) -> Command {
     command.arg("measure");
     if options.quick {
         command.arg("--quick");
+    }
+    if let Some(only) = &options.only {
+        command.args(["--only", only]);
     }
     // A user's own Temporal is not the one to measure on.
     for (name, _) in env::vars_os() {

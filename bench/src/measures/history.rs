@@ -8,7 +8,7 @@ use temporalio_client::{
     Client, UntypedWorkflow, WorkflowDescribeOptions, WorkflowGetResultOptions,
 };
 
-use super::{Options, one_client::Orders};
+use super::Options;
 use crate::{
     naive,
     report::{Report, median},
@@ -21,18 +21,17 @@ const PAID_GOAL: usize = 26;
 const REPEATED: usize = 10;
 
 /// Counts the events of paid orders, and those that repeated requests add.
-pub async fn measure(
-    world: &World,
-    orders: &Orders,
-    options: Options,
-    report: &mut Report,
-) -> anyhow::Result<()> {
+pub async fn measure(world: &World, options: Options, report: &mut Report) -> anyhow::Result<()> {
     let temporal = world.temporal_of(&world.together).await?;
-    let looked_at = options.rounds(50, 10);
-    let ids = orders.together.iter().rev().take(looked_at).map(|id| format!("checkout/{id}"));
-    let ours = Lengths::of_ended(&temporal, ids).await?;
-    let ids = orders.naive.iter().rev().take(looked_at).map(|id| naive::workflow_id(*id));
-    let theirs = Lengths::of_ended(&world.temporal_of_naive().await?, ids).await?;
+    let shopper = world.together.shop.shopper();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for number in 0..options.rounds(30, 5) {
+        let bought = world.together.buy(&shopper.another_order()).await?;
+        ours.push(format!("checkout/{}", bought.order_id));
+        theirs.push(naive::workflow_id(world.naive.buy(number).await?));
+    }
+    let ours = Lengths::of_ended(&temporal, ours).await?;
+    let theirs = Lengths::of_ended(&world.temporal_of_naive().await?, theirs).await?;
     let raw = format!("{}; naive {}", ours.text(), theirs.text());
     report.count("history events of a paid order", ours.median(), PAID_GOAL);
     Report::raw(&raw);
@@ -68,10 +67,7 @@ struct Lengths(Vec<usize>);
 
 impl Lengths {
     /// Of workflows that have ended, or are about to.
-    async fn of_ended(
-        temporal: &Client,
-        ids: impl Iterator<Item = String>,
-    ) -> anyhow::Result<Self> {
+    async fn of_ended(temporal: &Client, ids: Vec<String>) -> anyhow::Result<Self> {
         let mut lengths = Vec::new();
         for id in ids {
             let workflow = temporal.get_workflow_handle::<UntypedWorkflow>(&id);

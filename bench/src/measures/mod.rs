@@ -16,6 +16,23 @@ pub struct Options {
     /// Few rounds: shows that everything runs.
     #[arg(long)]
     pub quick: bool,
+
+    /// Measures this alone.
+    #[arg(long)]
+    pub only: Option<Kind>,
+}
+
+/// The kinds of figures.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One client's orders: accepted, paid.
+    Orders,
+    /// How long histories get.
+    Histories,
+    /// Many callers at once.
+    Throughput,
+    /// Products and stock checks.
+    Reads,
 }
 
 impl Options {
@@ -33,14 +50,22 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut report = Report::default();
     Report::conditions(options.quick).await;
     let world = World::open().await?;
-    progress("orders, one at a time");
-    let orders = one_client::measure(&world, *options, &mut report).await?;
-    progress("histories");
-    history::measure(&world, &orders, *options, &mut report).await?;
-    progress("orders, 64 at a time");
-    throughput::measure(&world, *options).await?;
-    progress("reads");
-    reads::measure(&world, *options).await?;
+    let wanted = |kind| options.only.is_none_or(|only| only == kind);
+    if wanted(Kind::Orders) {
+        progress("orders, one at a time");
+        one_client::measure(&world, *options, &mut report).await?;
+    }
+    if wanted(Kind::Histories) {
+        progress("histories");
+        history::measure(&world, *options, &mut report).await?;
+    }
+    if wanted(Kind::Throughput) {
+        throughput::measure(&world, *options).await?;
+    }
+    if wanted(Kind::Reads) {
+        progress("reads");
+        reads::measure(&world, *options).await?;
+    }
     report.conclude();
     Ok(())
 }

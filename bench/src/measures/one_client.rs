@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use system_tests::Shopper;
-use uuid::Uuid;
 
 use super::Options;
 use crate::{
@@ -18,31 +17,18 @@ const AFTERMATH: Duration = Duration::from_millis(40);
 /// The most that accepting an order should take, measured in floors.
 const ACCEPT_GOAL: f64 = 1.3;
 
-/// The orders that were paid, for whoever looks at their histories.
-#[derive(Debug, Default)]
-pub struct Orders {
-    /// The product's, as one process.
-    pub together: Vec<Uuid>,
-    /// The naive build's.
-    pub naive: Vec<Uuid>,
-}
-
 /// What was measured, one entry a round.
 #[derive(Default)]
 struct Samples {
     together: Vec<Bought>,
     split: Vec<Bought>,
-    naive: Vec<(Uuid, Duration)>,
+    naive: Vec<Duration>,
     floor: Vec<Accepted>,
     empty: Vec<Duration>,
 }
 
 /// Takes turns: every round each contender has one order, and another one begins.
-pub async fn measure(
-    world: &World,
-    options: Options,
-    report: &mut Report,
-) -> anyhow::Result<Orders> {
+pub async fn measure(world: &World, options: Options, report: &mut Report) -> anyhow::Result<()> {
     let (together, split) = (world.together.shop.shopper(), world.split.shop.shopper());
     let warm_up = options.rounds(20, 3);
     let mut samples = Samples::default();
@@ -63,20 +49,17 @@ pub async fn measure(
     }
     samples.report_accept(report);
     samples.report_end_to_end();
-    Ok(Orders {
-        together: samples.together.iter().map(|bought| bought.order_id).collect(),
-        naive: samples.naive.iter().map(|(order, _)| *order).collect(),
-    })
+    Ok(())
 }
 
 async fn buy(product: &Product, shopper: &Shopper) -> anyhow::Result<Bought> {
     product.buy(&shopper.another_order()).await
 }
 
-async fn buy_naively(world: &World, number: usize) -> anyhow::Result<(Uuid, Duration)> {
+async fn buy_naively(world: &World, number: usize) -> anyhow::Result<Duration> {
     let began = Instant::now();
-    let order = world.naive.buy(number).await?;
-    Ok((order, began.elapsed()))
+    world.naive.buy(number).await?;
+    Ok(began.elapsed())
 }
 
 impl Samples {
@@ -97,7 +80,7 @@ impl Samples {
     }
 
     fn report_end_to_end(&self) {
-        let naive = p50_ms(self.naive.iter().map(|(_, took)| *took));
+        let naive = p50_ms(self.naive.iter().copied());
         let empty = p50_ms(self.empty.iter().copied());
         let [together, split] = [&self.together, &self.split]
             .map(|bought| p50_ms(bought.iter().map(|bought| bought.paid)));

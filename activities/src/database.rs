@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{
-    Executor, PgConnection, PgPool,
+    Connection, Executor, PgConnection, PgPool,
+    pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+/// How long a connection may have lain idle and still be used without a ping.
+const UNASKED_FOR: Duration = Duration::from_secs(1);
 
 /// Postgres, with the rights of the shop's owner.
 #[derive(Clone, Debug)]
@@ -20,6 +24,9 @@ pub enum DatabaseError {
     /// Postgres refused, or could not be reached.
     #[error("Postgres: {0}")]
     Sql(#[from] sqlx::Error),
+    /// Another transaction came between a look and what was done upon it; nothing was done.
+    #[error("another transaction wrote the same order")]
+    Raced,
     /// The task that ran the transaction was ended, or panicked.
     #[error("the transaction's task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -45,6 +52,8 @@ impl Database {
             .max_connections(connections)
             .min_connections(2)
             .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .before_acquire(|connection, use_of_it| Box::pin(is_alive(connection, use_of_it)))
             .after_release(|connection, _| Box::pin(end_open_transaction(connection)))
             .connect_with(options)
             .await?;
@@ -82,6 +91,17 @@ impl Database {
         })
         .await?
     }
+}
+
+/// A connection that was used a moment ago is not asked whether it is there.
+async fn is_alive(
+    connection: &mut PgConnection,
+    use_of_it: PoolConnectionMetadata,
+) -> Result<bool, sqlx::Error> {
+    if use_of_it.idle_for >= UNASKED_FOR {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 /// Guards the pool: a connection that comes back inside a transaction is rolled back.

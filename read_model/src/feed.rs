@@ -110,15 +110,16 @@ async fn look(model: &ReadModel, position: &mut Position) -> Result<(), ReadErro
         }
     }
     let orders: Vec<_> = orders.into_iter().collect();
+    // First those who wait for an answer.
+    for order in &orders {
+        model.hub.order_changed(OrderId(*order));
+    }
     if !orders.is_empty() {
         skus.extend(skus_of(model, &orders).await?);
     }
     if !skus.is_empty() {
         let skus: Vec<_> = skus.into_iter().collect();
         model.catalogue.refresh(&model.pool, &skus).await?;
-    }
-    for order in orders {
-        model.hub.order_changed(OrderId(order));
     }
     *position = next;
     Ok(())

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
+use domain::{Currency, Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
+use serde::Deserialize;
 use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use workflows::activities::{Reservation, Reserve};
+use workflows::{
+    StockLevel,
+    activities::{Reservation, Reserve},
+};
 
-use super::{Moved, uuids};
+use super::uuids;
 use crate::{Changes, database::DatabaseError};
 
 /// Holds the stock of each of `asked`, first come, first served; writes orders, lines, holds and
@@ -23,41 +27,53 @@ pub async fn reserve(
     connection: &mut PgConnection,
     asked: &[(Reserve, String)],
 ) -> Result<(Vec<Reservation>, Changes), DatabaseError> {
-    let mut stock = lock_stock(connection, asked).await?;
+    let Found { mut stock, known } = lock_stock(connection, asked).await?;
     // Whoever asks again, now or earlier in this batch, must not take units a second time.
-    let mut known = written(connection, asked).await?;
+    let mut seen: BTreeSet<_> = known.iter().copied().collect();
     let decided: Vec<_> = asked
         .iter()
-        .filter(|(ask, _)| known.insert(ask.order_id))
+        .filter(|(ask, _)| seen.insert(ask.order_id))
         .map(|(ask, run_id)| Decided {
             ask,
             run_id,
             lines: allocate(&ask.lines, ask.expected_total, &mut stock),
         })
         .collect();
-    let moved = write(connection, &decided, &stock).await?;
-    let stored = read(connection, asked).await?;
+    let mut stored = BTreeMap::new();
+    if !known.is_empty() {
+        stored.extend(read(connection, &known).await?);
+    }
+    let (written, changes) = write(connection, &decided, &stock).await?;
+    if written.len() != decided.len() {
+        // Another transaction wrote one of them after the look: what was decided with its units
+        // counted twice is not kept.
+        return Err(DatabaseError::Raced);
+    }
+    stored.extend(written);
     let reservation = |(ask, run_id): &(Reserve, String)| match stored.get(&ask.order_id) {
         Some((owner, reservation)) if owner == run_id => Ok(reservation.clone()),
         Some(_) => Ok(Reservation::TakenByAnotherRun),
         None => Err(DatabaseError::Stored(format!("order {} was not written", ask.order_id))),
     };
     let reservations = asked.iter().map(reservation).collect::<Result<_, _>>()?;
-    Ok((reservations, moved.changes()))
+    Ok((reservations, changes))
 }
 
-/// Those orders of the batch that were decided before.
-async fn written(
-    connection: &mut PgConnection,
-    asked: &[(Reserve, String)],
-) -> Result<BTreeSet<OrderId>, DatabaseError> {
-    let ids = sqlx::query_scalar!(
-        "select order_id from orders where order_id = any($1)",
-        &uuids(asked.iter().map(|(ask, _)| ask.order_id)),
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(ids.into_iter().map(OrderId).collect())
+/// What a batch finds before anything is decided.
+struct Found {
+    stock: BTreeMap<Sku, StockLine>,
+    /// Those orders of the batch that were decided before.
+    known: Vec<OrderId>,
+}
+
+/// A product and what there is of it, under lock.
+#[derive(Debug, Deserialize)]
+struct StockRow {
+    sku: Sku,
+    name: String,
+    price_minor: i64,
+    currency: Currency,
+    available: i64,
 }
 
 /// One order of a batch, with what the domain decided.
@@ -67,44 +83,50 @@ struct Decided<'a> {
     lines: Result<Vec<PricedLine>, Refusal>,
 }
 
-/// Locks every row of stock that the batch asks for, in SKU order, and reads what there is.
+/// Locks every row of stock that the batch asks for, in SKU order, and reads what there is; and
+/// looks which of its orders are there already.
 async fn lock_stock(
     connection: &mut PgConnection,
     asked: &[(Reserve, String)],
-) -> Result<BTreeMap<Sku, StockLine>, DatabaseError> {
+) -> Result<Found, DatabaseError> {
     let lines = asked.iter().flat_map(|(ask, _)| ask.lines.as_slice());
     let skus: Vec<_> = lines.map(|line| line.sku.to_string()).collect();
-    let rows = sqlx::query!(
-        r#"select sku, name, price_minor, currency, on_hand - held - sold as "available!"
-           from stock join products using (sku)
-           where sku = any($1)
-           order by sku
-           for update of stock"#,
+    let row = sqlx::query!(
+        r#"
+        with locked as (
+            select sku, name, price_minor, currency, on_hand - held - sold as available
+            from stock join products using (sku)
+            where sku = any($1)
+            order by sku
+            for update of stock
+        )
+        select
+            coalesce((select jsonb_agg(to_jsonb(locked)) from locked), '[]')
+                as "stock!: Json<Vec<StockRow>>",
+            array(select order_id from orders where order_id = any($2)) as "known!"
+        "#,
         &skus,
+        &uuids(asked.iter().map(|(ask, _)| ask.order_id)),
     )
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let currency = row.currency.parse().map_err(|_| unreadable(&row.currency))?;
-            let unit_price = Money::new(row.price_minor, currency);
-            let sku = row.sku.parse().map_err(|_| unreadable(&row.sku))?;
-            Ok((sku, StockLine { name: row.name, unit_price, available: row.available }))
-        })
-        .collect()
+    let stock = row.stock.0.into_iter().map(|row| {
+        let unit_price = Money::new(row.price_minor, row.currency);
+        (row.sku, StockLine { name: row.name, unit_price, available: row.available })
+    });
+    Ok(Found { stock: stock.collect(), known: row.known.into_iter().map(OrderId).collect() })
 }
 
 /// Writes what was decided, for those orders that are not there yet: the primary key of `orders`
-/// is what makes a second try of the same order change nothing.
+/// is what makes a second try of the same order change nothing. Answers what was written.
 async fn write(
     connection: &mut PgConnection,
     decided: &[Decided<'_>],
     stock: &BTreeMap<Sku, StockLine>,
-) -> Result<Moved, DatabaseError> {
+) -> Result<(Vec<(OrderId, Owned)>, Changes), DatabaseError> {
     let orders = OrderColumns::of(decided);
     let lines = LineColumns::of(decided, stock);
-    let moved = sqlx::query_as!(
-        Moved,
+    let row = sqlx::query!(
         r#"
         with asked as (
             select * from unnest(
@@ -157,9 +179,10 @@ async fn write(
             from written
         )
         select
-            (select jsonb_agg(order_id) from written) as "orders: Json<Vec<Uuid>>",
-            (select jsonb_agg(to_jsonb(level)) from level)
-                as "levels: Json<Vec<workflows::StockLevel>>"
+            coalesce((select jsonb_agg(to_jsonb(written)) from written), '[]')
+                as "orders!: Json<Vec<OrderRow>>",
+            coalesce((select jsonb_agg(to_jsonb(level)) from level), '[]')
+                as "levels!: Json<Vec<StockLevel>>"
         "#,
         &orders.order_id,
         &orders.run_id,
@@ -179,7 +202,13 @@ async fn write(
     )
     .fetch_one(connection)
     .await?;
-    Ok(moved)
+    let orders = row.orders.0;
+    let changes = Changes {
+        orders: orders.iter().map(|order| OrderId(order.order_id)).collect(),
+        stock: row.levels.0,
+    };
+    let written = orders.into_iter().map(OrderRow::owned).collect::<Result<_, _>>()?;
+    Ok((written, changes))
 }
 
 /// The orders of a batch as columns, for `unnest`.
@@ -248,28 +277,46 @@ impl LineColumns {
     }
 }
 
-/// Reads how the orders of a batch stand, by this call or an earlier one, and whose they are.
+/// Reads how orders stand that were decided before, and whose they are.
 async fn read(
     connection: &mut PgConnection,
-    asked: &[(Reserve, String)],
-) -> Result<BTreeMap<OrderId, (String, Reservation)>, DatabaseError> {
-    let rows = sqlx::query!(
+    known: &[OrderId],
+) -> Result<Vec<(OrderId, Owned)>, DatabaseError> {
+    let rows = sqlx::query_as!(
+        OrderRow,
         r#"select order_id, run_id, expires_at, total_minor, currency,
                refusal as "refusal: Json<Refusal>"
            from orders where order_id = any($1)"#,
-        &uuids(asked.iter().map(|(ask, _)| ask.order_id)),
+        &uuids(known.iter().copied()),
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let reservation = match row.refusal {
-                Some(Json(refusal)) => Reservation::Refused { refusal },
-                None => held(row.expires_at, row.total_minor, row.currency.as_deref())?,
-            };
-            Ok((OrderId(row.order_id), (row.run_id, reservation)))
-        })
-        .collect()
+    rows.into_iter().map(OrderRow::owned).collect()
+}
+
+/// A decision, and the workflow run that it was made for.
+type Owned = (String, Reservation);
+
+/// What a row of `orders` says of the decision.
+#[derive(Debug, Deserialize)]
+struct OrderRow {
+    order_id: Uuid,
+    run_id: String,
+    #[serde(with = "time::serde::rfc3339::option")]
+    expires_at: Option<OffsetDateTime>,
+    total_minor: Option<i64>,
+    currency: Option<String>,
+    refusal: Option<Json<Refusal>>,
+}
+
+impl OrderRow {
+    fn owned(self) -> Result<(OrderId, Owned), DatabaseError> {
+        let reservation = match self.refusal {
+            Some(Json(refusal)) => Reservation::Refused { refusal },
+            None => held(self.expires_at, self.total_minor, self.currency.as_deref())?,
+        };
+        Ok((OrderId(self.order_id), (self.run_id, reservation)))
+    }
 }
 
 fn held(

@@ -17,7 +17,8 @@ use axum::{
     routing::{get, post, put},
 };
 use domain::{OrderId, PricedLine, SecretHash};
-use read_model::{Checkout, StoredOrder, orders};
+use read_model::{Checkout, StoredOrder, hub::Subscription, orders};
+use tokio::time::Instant;
 use workflows::CheckoutMemo;
 
 pub use self::view::{checkout_json, rfc3339};
@@ -26,6 +27,9 @@ use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
 };
+
+/// How long word of a change is waited for before looking without it.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The paths of checkouts.
 pub fn router() -> Router<App> {
@@ -82,18 +86,22 @@ async fn wait_until(
     limit: Duration,
     done: impl Fn(&StoredOrder) -> bool,
 ) -> Answer<Option<StoredOrder>> {
-    let deadline = tokio::time::Instant::now() + limit;
+    let deadline = Instant::now() + limit;
     let mut subscription = app.model.hub.subscribe(order);
     loop {
         let stored = orders::find(&app.model.pool, order).await?;
-        let now = tokio::time::Instant::now();
-        if now >= deadline || stored.as_ref().is_some_and(&done) {
+        if stored.as_ref().is_some_and(&done) || Instant::now() >= deadline {
             return Ok(stored);
         }
-        // Word of a change can be lost; a look now and then can't.
-        let look_again = (now + Duration::from_millis(250)).min(deadline);
-        drop(tokio::time::timeout_at(look_again, subscription.changed()).await);
+        changed(&mut subscription, deadline).await;
     }
+}
+
+/// Waits until an order has changed, may have, or `deadline` has come: word of a change can be
+/// lost, a look now and then can't.
+async fn changed(subscription: &mut Subscription<'_>, deadline: Instant) {
+    let look_again = (Instant::now() + LOOK_AGAIN).min(deadline);
+    drop(tokio::time::timeout_at(look_again, subscription.changed()).await);
 }
 
 /// The order id of a path: what is no UUID names no checkout.

@@ -12,9 +12,12 @@ use domain::{Fingerprint, Money, OrderId, PricedLine, Refusal, allocate, order};
 use hmac::{Hmac, Mac};
 use read_model::{StoredOrder, appends, orders};
 use sha2::Sha256;
+use tokio::time::Instant;
 use workflows::{CheckoutInput, CheckoutMemo};
 
-use super::{access::Access, answer, no_store, order_id, retry_after, summary, wait_until};
+use super::{
+    access::Access, answer, changed, no_store, order_id, retry_after, summary, wait_until,
+};
 use crate::{
     app::App,
     body::JsonBody,
@@ -107,8 +110,13 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
         client_key,
     };
     let summary = summary(&memo.lines, memo.total);
+    let mut subscription = app.model.hub.subscribe(asked.order);
     match app.temporal.start_checkout(input, memo.clone(), summary).await? {
-        Started::Now => follow(app, &asked, memo, StatusCode::CREATED).await,
+        Started::Now => {
+            // Nothing is written yet, and its writing will not be missed.
+            changed(&mut subscription, Instant::now() + OUTCOME_WITHIN).await;
+            follow(app, &asked, memo, StatusCode::CREATED).await
+        }
         Started::Before => match app.temporal.memo(asked.order).await? {
             Some(memo) => follow(app, &asked, memo, StatusCode::OK).await,
             None => Err(Problem::new(Kind::TemporalUnavailable).retry_after(1)),

@@ -12,6 +12,7 @@ mod faults {
     mod hang_ups;
     mod kills;
     mod mishaps;
+    mod order_of_events;
     mod outage;
     mod paths;
     mod provider;

@@ -17,7 +17,7 @@ const UNITS: i64 = 5;
 /// What is ordered of it.
 const ORDERED: u32 = 2;
 /// A hold that ends by itself, and yet gives a slow machine the time to try to pay.
-const SHORT: Duration = Duration::from_secs(12);
+pub const SHORT: Duration = Duration::from_secs(12);
 /// How long an order may take to its end.
 const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
@@ -166,7 +166,7 @@ impl Order {
     }
 
     /// Starts a hold of a length of its own, and not as long as the shop's shoppers get.
-    async fn start(&self, hold_ttl: Duration) {
+    pub async fn start(&self, hold_ttl: Duration) {
         let input = buying::input(&self.shopper, &self.sku, ORDERED, hold_ttl);
         self.stage.temporal.start(input).await;
     }
@@ -245,14 +245,14 @@ impl Order {
         assert_eq!(audited, 1, "rows of the audit");
     }
 
-    async fn is_paid(&self) {
+    pub async fn is_paid(&self) {
         buying::is_paid_once(&self.stage.shop, &self.shopper).await;
         let ordered = i64::from(ORDERED);
         self.stock_is((UNITS - ordered, 0, ordered)).await;
     }
 
     /// The order has ended unpaid: the units are back, and the money is, or will be.
-    async fn is_over(&self, state: &str) {
+    pub async fn is_over(&self, state: &str) {
         self.shopper.reaches_within(state, ENDS_WITHIN).await;
         self.stock_is((UNITS, 0, 0)).await;
     }
@@ -262,7 +262,7 @@ impl Order {
         assert_eq!(stock, expected, "(available, held, sold) of {}", self.sku);
     }
 
-    async fn intent_in(&self, status: &str) -> String {
+    pub async fn intent_in(&self, status: &str) -> String {
         buying::intent_in(&self.stage.shop, self.shopper.order_id, status).await
     }
 

@@ -4,11 +4,9 @@
 //! timeout.
 
 use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
-
-use tokio::time::Instant;
 
 /// So many failures in a row open the circuit.
 const OPENS_AFTER: u32 = 5;
@@ -16,12 +14,28 @@ const OPENS_AFTER: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// How long it stays open at the most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long others wait while one call looks whether the provider is back.
-const LOOKING: Duration = Duration::from_millis(500);
-
-/// Counts failures in a row. Shared by all calls of a process.
+/// The circuit of all calls of a process.
 #[derive(Debug, Default)]
 pub struct Breaker(Mutex<Circuit>);
+
+impl Breaker {
+    /// Lets a call through that may take up to `limit`, and whose end has to be [`Self::report`]ed.
+    ///
+    /// # Errors
+    /// While the circuit is open: how long to leave the provider alone.
+    pub fn admit(&self, limit: Duration) -> Result<(), Duration> {
+        self.circuit().admit(Instant::now(), limit)
+    }
+
+    /// Tells how a call ended: whether the provider answered it, with whatever.
+    pub fn report(&self, answered: bool) {
+        self.circuit().report(Instant::now(), answered);
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Circuit {
@@ -30,46 +44,36 @@ struct Circuit {
     looks_at: Option<Instant>,
 }
 
-impl Breaker {
-    /// Lets a call through that may take up to `limit`, and whose end has to be [`Self::report`]ed.
-    ///
-    /// # Errors
-    /// While the circuit is open: how long to leave the provider alone.
-    pub fn admit(&self, limit: Duration) -> Result<(), Duration> {
-        let mut circuit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match circuit.looks_at {
+impl Circuit {
+    fn admit(&mut self, now: Instant, limit: Duration) -> Result<(), Duration> {
+        match self.looks_at {
             None => Ok(()),
-            Some(at) if at > now => Err((at - now).min(LOOKING.max(circuit.pause()))),
+            Some(at) if at > now => Err((at - now).min(self.pause())),
             Some(_) => {
                 // This call looks. Should its end never be told, another one will.
-                circuit.looks_at = Some(now + limit);
+                self.looks_at = Some(now + limit);
                 Ok(())
             }
         }
     }
 
-    /// Tells how a call ended: whether the provider answered it, with whatever.
-    pub fn report(&self, answered: bool) {
-        let mut circuit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn report(&mut self, now: Instant, answered: bool) {
         if answered {
-            if circuit.looks_at.is_some() {
+            if self.looks_at.is_some() {
                 tracing::info!("the payment provider answers again");
             }
-            *circuit = Circuit::default();
+            *self = Self::default();
             return;
         }
-        circuit.failures_in_a_row = circuit.failures_in_a_row.saturating_add(1);
-        if circuit.failures_in_a_row >= OPENS_AFTER {
-            if circuit.looks_at.is_none() {
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        if self.failures_in_a_row >= OPENS_AFTER {
+            if self.looks_at.is_none() {
                 tracing::warn!("the payment provider can't be reached and is left alone");
             }
-            circuit.looks_at = Some(Instant::now() + circuit.pause());
+            self.looks_at = Some(now + self.pause());
         }
     }
-}
 
-impl Circuit {
     fn pause(&self) -> Duration {
         let doublings = self.failures_in_a_row.saturating_sub(OPENS_AFTER).min(16);
         FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
@@ -82,68 +86,69 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    fn opened() -> Breaker {
-        let breaker = Breaker::default();
+    fn opened(now: Instant) -> Circuit {
+        let mut circuit = Circuit::default();
         for _ in 0..OPENS_AFTER {
-            assert_eq!(breaker.admit(LIMIT), Ok(()));
-            breaker.report(false);
+            assert_eq!(circuit.admit(now, LIMIT), Ok(()));
+            circuit.report(now, false);
         }
-        breaker
+        circuit
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn failures_in_a_row_open_it_and_one_answer_closes_it() {
-        let breaker = opened();
-        assert!(breaker.admit(LIMIT).is_err());
-        tokio::time::advance(FIRST_PAUSE).await;
-        assert_eq!(breaker.admit(LIMIT), Ok(()));
-        breaker.report(true);
+    #[test]
+    fn failures_in_a_row_open_it_and_one_answer_closes_it() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        assert_eq!(circuit.admit(now, LIMIT), Err(FIRST_PAUSE));
+        let later = now + FIRST_PAUSE;
+        assert_eq!(circuit.admit(later, LIMIT), Ok(()));
+        circuit.report(later, true);
         for _ in 0..100 {
-            assert_eq!(breaker.admit(LIMIT), Ok(()));
+            assert_eq!(circuit.admit(later, LIMIT), Ok(()));
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn failures_among_answers_leave_it_closed() {
-        let breaker = Breaker::default();
+    #[test]
+    fn failures_among_answers_leave_it_closed() {
+        let now = Instant::now();
+        let mut circuit = Circuit::default();
         for _ in 0..100 {
             for _ in 1..OPENS_AFTER {
-                breaker.report(false);
+                circuit.report(now, false);
             }
-            breaker.report(true);
+            circuit.report(now, true);
         }
-        assert_eq!(breaker.admit(LIMIT), Ok(()));
+        assert_eq!(circuit.admit(now, LIMIT), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn one_call_at_a_time_looks_whether_the_provider_is_back() {
-        let breaker = opened();
-        tokio::time::advance(FIRST_PAUSE).await;
-        assert_eq!(breaker.admit(LIMIT), Ok(()));
-        assert!(breaker.admit(LIMIT).is_err());
-        breaker.report(false);
-        tokio::time::advance(FIRST_PAUSE).await;
-        assert!(breaker.admit(LIMIT).is_err(), "it stays open longer each time");
-        tokio::time::advance(FIRST_PAUSE).await;
-        assert_eq!(breaker.admit(LIMIT), Ok(()));
+    #[test]
+    fn one_call_at_a_time_looks_whether_the_provider_is_back() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        let later = now + FIRST_PAUSE;
+        assert_eq!(circuit.admit(later, LIMIT), Ok(()));
+        assert!(circuit.admit(later, LIMIT).is_err(), "another one looks already");
+        circuit.report(later, false);
+        assert!(circuit.admit(later + FIRST_PAUSE, LIMIT).is_err(), "it stays open for longer");
+        assert_eq!(circuit.admit(later + FIRST_PAUSE * 2, LIMIT), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_look_that_is_given_up_does_not_keep_it_open_for_ever() {
-        let breaker = opened();
-        tokio::time::advance(FIRST_PAUSE).await;
-        assert_eq!(breaker.admit(LIMIT), Ok(()));
-        tokio::time::advance(LIMIT).await;
-        assert_eq!(breaker.admit(LIMIT), Ok(()));
+    #[test]
+    fn a_look_that_is_given_up_does_not_keep_it_open_for_ever() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        assert_eq!(circuit.admit(now + FIRST_PAUSE, LIMIT), Ok(()));
+        assert_eq!(circuit.admit(now + FIRST_PAUSE + LIMIT, LIMIT), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn nobody_is_sent_away_for_longer_than_the_longest_pause() {
-        let breaker = opened();
-        for _ in 0..20 {
-            breaker.report(false);
+    #[test]
+    fn nobody_is_sent_away_for_longer_than_the_longest_pause() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        for _ in 0..40 {
+            circuit.report(now, false);
+            let asked_to_wait = circuit.admit(now, LIMIT).unwrap_err();
+            assert!(asked_to_wait <= LONGEST_PAUSE, "{asked_to_wait:?}");
         }
-        let asked_to_wait = breaker.admit(LIMIT).unwrap_err();
-        assert!(asked_to_wait <= LONGEST_PAUSE, "{asked_to_wait:?}");
     }
 }

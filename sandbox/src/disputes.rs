@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    cards::{self, Outcome},
+    cards::Outcome,
     error::ApiError,
     events::{emit, emit_change, new_id},
     form::Form,
@@ -15,7 +15,7 @@ use crate::{
 
 /// Opens the dispute of a captured charge, where its card is one that disputes.
 pub fn open_if_disputed(state: &mut State, charge: Charge, at: &Moment<'_>) {
-    let outcome = cards::find(&charge.payment_method).map(|card| card.outcome);
+    let outcome = charge.method().and_then(|method| method.card()).map(|card| card.outcome);
     if matches!(outcome, Some(Outcome::ApprovedThenDisputed)) {
         open(state, charge, at);
     }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     idempotency::Stored,
-    objects::{Charge, Delivery, Dispute, Endpoint, Event, Intent, Refund},
+    objects::{Charge, Delivery, Dispute, Endpoint, Event, Intent, PaymentMethod, Refund},
     outbox::Outbox,
 };
 
@@ -27,6 +27,7 @@ const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects"
 #[derive(Default)]
 pub struct State {
     pub intents: BTreeMap<String, Intent>,
+    pub payment_methods: BTreeMap<String, PaymentMethod>,
     pub charges: BTreeMap<String, Charge>,
     pub refunds: BTreeMap<String, Refund>,
     pub disputes: BTreeMap<String, Dispute>,
@@ -68,6 +69,7 @@ macro_rules! kept {
 
 kept! {
     Intent, "intent", intents;
+    PaymentMethod, "payment_method", payment_methods;
     Charge, "charge", charges;
     Refund, "refund", refunds;
     Dispute, "dispute", disputes;
@@ -209,6 +211,7 @@ fn insert(state: &mut State, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let (kind, id) = key.split_once('/').unwrap_or((key, ""));
     match kind {
         Intent::KIND => object::<Intent>(state, bytes)?,
+        PaymentMethod::KIND => object::<PaymentMethod>(state, bytes)?,
         Charge::KIND => object::<Charge>(state, bytes)?,
         Refund::KIND => object::<Refund>(state, bytes)?,
         Dispute::KIND => object::<Dispute>(state, bytes)?,

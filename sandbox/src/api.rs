@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     Sandbox,
     error::ApiError,
-    events::{new_id, now},
+    events::new_id,
     faults::{FaultSettings, happens},
     form::Form,
     idempotency::{self, Stored},
@@ -125,8 +125,7 @@ impl Call {
     /// A request that changes something: once under its key, whatever happens to the answer.
     async fn write(&self, request: &Request, key: Option<&str>, faults: &FaultSettings) -> Answer {
         let fails = happens(faults.error_rate);
-        let at =
-            Moment { now: now(), request: Some(&self.id), key, public_url: &self.app.public_url };
+        let at = self.app.moment(Some(&self.id), key);
         let answer = self
             .app
             .store

@@ -1,5 +1,6 @@
 //! Stripe's test payment methods (Stripe, "Test card numbers", tab "`PaymentMethods`").
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -13,6 +14,17 @@ pub struct Card {
     number: &'static str,
     pub funding: &'static str,
     pub outcome: Outcome,
+    pub refunds: Refunds,
+}
+
+/// What becomes of the refunds of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refunds {
+    Succeed,
+    /// They are pending at first, and succeed later.
+    Pending,
+    /// They succeed at first, and fail later.
+    Fail,
 }
 
 /// What comes of confirming with a payment method.
@@ -21,13 +33,43 @@ pub enum Outcome {
     /// The money is set aside, or taken.
     Approved,
     /// As approved; the cardholder disputes it once it is captured.
-    ApprovedThenDisputed,
+    ApprovedThenDisputed(Reason),
     /// The shopper has to approve it with their bank.
     NeedsAction,
     /// As that, and then the card is declined all the same.
     NeedsActionThenDeclined(Decline),
     /// Declined at once.
     Declined(Decline),
+    /// The bank takes its time.
+    Processing(Word),
+}
+
+/// What a bank that takes its time says in the end.
+#[derive(Clone, Copy, Debug)]
+pub enum Word {
+    Approved,
+    Declined(Decline),
+    /// Nothing, until somebody presses a button of the console.
+    None,
+}
+
+/// Why a payment is disputed (Stripe, "Dispute categories").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    #[default]
+    Fraudulent,
+    ProductNotReceived,
+}
+
+impl Reason {
+    /// What Visa calls it.
+    pub const fn network_code(self) -> &'static str {
+        match self {
+            Self::Fraudulent => "10.4",
+            Self::ProductNotReceived => "13.1",
+        }
+    }
 }
 
 /// Why a card is declined (Stripe, "Card decline codes"): the error's code, the bank's, and what
@@ -58,7 +100,8 @@ impl Decline {
 }
 
 const DECLINED: &str = "Your card was declined.";
-const GENERIC: Decline = Decline::card("generic_decline", DECLINED);
+/// What a bank says that does not say why.
+pub const GENERIC: Decline = Decline::card("generic_decline", DECLINED);
 const INSUFFICIENT_FUNDS: Decline =
     Decline::card("insufficient_funds", "Your card has insufficient funds.");
 /// What comes of a card that needs the shopper when the shopper is not there.
@@ -69,7 +112,7 @@ pub const AUTHENTICATION_REQUIRED: Decline = Decline {
 };
 
 const fn visa(id: &'static str, number: &'static str, outcome: Outcome) -> Card {
-    Card { id, brand: "visa", number, funding: "credit", outcome }
+    Card { outcome, ..approved(id, "visa", number) }
 }
 
 const fn declined(id: &'static str, number: &'static str, decline: Decline) -> Card {
@@ -77,7 +120,8 @@ const fn declined(id: &'static str, number: &'static str, decline: Decline) -> C
 }
 
 const fn approved(id: &'static str, brand: &'static str, number: &'static str) -> Card {
-    Card { id, brand, number, funding: "credit", outcome: Outcome::Approved }
+    let (outcome, refunds) = (Outcome::Approved, Refunds::Succeed);
+    Card { id, brand, number, funding: "credit", outcome, refunds }
 }
 
 const CARDS: &[Card] = &[
@@ -99,7 +143,21 @@ const CARDS: &[Card] = &[
     approved("pm_card_jcb", "jcb", "3566002020360505"),
     approved("pm_card_unionpay", "unionpay", "6200000000000005"),
     approved("pm_card_bypassPending", "visa", "4000000000000077"),
-    visa("pm_card_createDispute", "4000000000000259", Outcome::ApprovedThenDisputed),
+    Card {
+        refunds: Refunds::Pending,
+        ..approved("pm_card_pendingRefund", "visa", "4000000000007726")
+    },
+    Card { refunds: Refunds::Fail, ..approved("pm_card_refundFail", "visa", "4000000000005126") },
+    visa(
+        "pm_card_createDispute",
+        "4000000000000259",
+        Outcome::ApprovedThenDisputed(Reason::Fraudulent),
+    ),
+    visa(
+        "pm_card_createDisputeProductNotReceived",
+        "4000000000002685",
+        Outcome::ApprovedThenDisputed(Reason::ProductNotReceived),
+    ),
     visa("pm_card_authenticationRequired", "4000002760003184", Outcome::NeedsAction),
     visa("pm_card_authenticationRequiredOnSetup", "4000002500003155", Outcome::NeedsAction),
     visa("pm_card_threeDSecure2Required", "4000000000003220", Outcome::NeedsAction),
@@ -155,6 +213,14 @@ const CARDS: &[Card] = &[
             "processing_error",
             "An error occurred while processing your card. Try again in a little bit.",
         ),
+    ),
+    // Not Stripe's. Their number is the one of the first card, which is found by it.
+    visa("pm_sandbox_processing", "4242424242424242", Outcome::Processing(Word::None)),
+    visa("pm_sandbox_processingApproved", "4242424242424242", Outcome::Processing(Word::Approved)),
+    visa(
+        "pm_sandbox_processingDeclined",
+        "4242424242424242",
+        Outcome::Processing(Word::Declined(GENERIC)),
     ),
 ];
 

@@ -11,12 +11,9 @@ use crate::{
     form::Form,
     intents::{Answer, Moment, capture_method, find, take_method},
     objects::{CaptureMethod, Charge, Intent, PaymentMethod, Status},
-    payment_methods,
+    payment_methods, processing,
     store::State,
 };
-
-/// How long an authorization lasts: seven days, as for most online card payments.
-const AUTHORIZATION_SECONDS: i64 = 7 * 24 * 3600;
 
 /// How a confirmation is meant.
 #[derive(Clone, Copy)]
@@ -95,7 +92,7 @@ pub fn attempt(state: &mut State, intent: Intent, how: Attempt, at: &Moment<'_>)
     let method = payment_methods::find_for(state, method, &intent.id)?;
     payment_methods::mark_used(state, method.clone(), &intent.id);
     match outcome(&method)? {
-        Outcome::Approved | Outcome::ApprovedThenDisputed => {
+        Outcome::Approved | Outcome::ApprovedThenDisputed(_) => {
             Ok(approve(state, intent, &method, false, at))
         }
         Outcome::NeedsAction | Outcome::NeedsActionThenDeclined(_) if how.shopper_is_there => {
@@ -105,10 +102,12 @@ pub fn attempt(state: &mut State, intent: Intent, how: Attempt, at: &Moment<'_>)
             Err(decline(state, intent, &method, &AUTHENTICATION_REQUIRED, at).1)
         }
         Outcome::Declined(why) => Err(decline(state, intent, &method, &why, at).1),
+        Outcome::Processing(word) => Ok(processing::begin(state, intent, word, at)),
     }
 }
 
-fn outcome(method: &PaymentMethod) -> Result<Outcome, ApiError> {
+/// What comes of paying with this.
+pub fn outcome(method: &PaymentMethod) -> Result<Outcome, ApiError> {
     let card = method.card();
     let missing = || ApiError::missing("PaymentMethod", &method.id, "payment_method");
     card.map(|card| card.outcome).ok_or_else(missing)
@@ -123,7 +122,7 @@ fn ask_shopper(state: &mut State, mut intent: Intent, at: &Moment<'_>) -> Intent
 }
 
 /// The bank says yes.
-fn approve(
+pub fn approve(
     state: &mut State,
     mut intent: Intent,
     method: &PaymentMethod,
@@ -134,6 +133,7 @@ fn approve(
     intent.last_payment_error = None;
     intent.next_action_url = None;
     intent.latest_charge = Some(charge.id.clone());
+    intent.capture_before = Some(charge.capture_before);
     if intent.capture_method == CaptureMethod::Manual {
         intent.status = Status::RequiresCapture;
         state.keep(intent.clone());
@@ -170,12 +170,12 @@ fn charge_of(intent: &Intent, method: &PaymentMethod, at: &Moment<'_>) -> Charge
         released: 0,
         disputed: false,
         authenticated: false,
-        capture_before: at.now + AUTHORIZATION_SECONDS,
+        capture_before: at.now + at.bank.authorization_seconds,
     }
 }
 
 /// The bank says no: the intent can be tried again with another method.
-fn decline(
+pub fn decline(
     state: &mut State,
     mut intent: Intent,
     method: &PaymentMethod,
@@ -230,7 +230,8 @@ pub fn authenticate(state: &mut State, id: &str, approved: bool, at: &Moment<'_>
         Outcome::NeedsActionThenDeclined(why) => Ok(decline(state, intent, &method, &why, at).0),
         Outcome::NeedsAction
         | Outcome::Approved
-        | Outcome::ApprovedThenDisputed
+        | Outcome::ApprovedThenDisputed(_)
+        | Outcome::Processing(_)
         | Outcome::Declined(_) => Ok(approve(state, intent, &method, true, at)),
     }
 }

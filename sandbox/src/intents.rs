@@ -4,10 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::{
+    Sandbox,
     confirm::{self, Attempt},
     currencies::{amount, currency},
     error::ApiError,
-    events::{emit, new_id},
+    events::{emit, new_id, now},
+    faults::BankTimes,
     form::Form,
     metadata,
     objects::{CaptureMethod, Intent, Status},
@@ -23,6 +25,19 @@ pub struct Moment<'a> {
     /// Its idempotency key.
     pub key: Option<&'a str>,
     pub public_url: &'a str,
+    pub bank: BankTimes,
+}
+
+impl Sandbox {
+    /// This moment, and the request and the key that what happens now belongs to.
+    pub(crate) fn moment<'a>(
+        &'a self,
+        request: Option<&'a str>,
+        key: Option<&'a str>,
+    ) -> Moment<'a> {
+        let bank = self.faults.get().bank_times();
+        Moment { now: now(), request, key, public_url: &self.public_url, bank }
+    }
 }
 
 pub type Answer = Result<Intent, ApiError>;
@@ -95,6 +110,8 @@ fn read_new(form: &Form, at: &Moment<'_>) -> Answer {
         canceled_at: None,
         cancellation_reason: None,
         next_action_url: None,
+        decided_ms: None,
+        capture_before: None,
         shown_again: serde_json::Map::new(),
     };
     show_again(&mut intent, form);

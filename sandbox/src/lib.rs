@@ -4,9 +4,11 @@
 //! with success is on disk, together with the idempotency record and the webhooks that follow.
 
 mod api;
+mod bank;
 mod capture;
 mod card_entry;
 mod cards;
+mod clock;
 mod confirm;
 mod console;
 mod controls;
@@ -26,7 +28,9 @@ mod metadata;
 mod objects;
 mod operations;
 mod outbox;
+mod pages;
 mod payment_methods;
+mod processing;
 mod refunds;
 mod search;
 mod store;
@@ -159,6 +163,7 @@ pub async fn serve(
     });
     events::use_built_in_endpoint(&sandbox, settings.webhook_url, settings.webhook_secret).await;
     let deliverer = tokio::spawn(deliveries::deliver(Arc::clone(&sandbox), stop.clone()));
+    let clock = tokio::spawn(clock::run(Arc::clone(&sandbox), stop.clone()));
     let app = router(sandbox);
     ready(address);
     let drained = stop.clone();
@@ -170,6 +175,7 @@ pub async fn serve(
     }
     stop.cancel();
     deliverer.await?;
+    clock.await?;
     Ok(())
 }
 
@@ -183,16 +189,14 @@ fn public_url(given: Option<String>, address: SocketAddr) -> String {
 /// Everything that the sandbox serves.
 fn router(sandbox: Arc<Sandbox>) -> Router {
     let faults = get(controls::faults).put(controls::set_faults).delete(controls::clear_faults);
-    let bank = get(console::bank_page).post(console::bank_answer);
+    let bank = get(bank::page).post(bank::answer);
     Router::new()
         .route("/v1/payment_methods", any(api::serve).layer(for_browsers()))
         .route("/v1/{*path}", any(api::serve))
         .route("/sandbox/faults", faults)
         .route("/sandbox/ledger", get(controls::ledger))
         .route("/", get(console::page))
-        .route("/console/refund/{intent}", post(console::refund))
-        .route("/console/dispute/{intent}", post(console::dispute))
-        .route("/console/resend/{event}", post(console::resend))
+        .route("/console/{button}/{id}", post(console::press))
         .route("/3ds/{intent}", bank)
         .with_state(sandbox)
 }

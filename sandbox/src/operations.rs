@@ -61,6 +61,7 @@ fn change(state: &mut State, request: &Request, at: &Moment<'_>) -> Result<Value
         }
         ["refunds"] => refunds::create(state, form, at).map(|refund| refund.json()),
         ["refunds", id] => refunds::update(state, id, form, at).map(|refund| refund.json()),
+        ["refunds", id, "cancel"] => refunds::cancel(state, id, form).map(|refund| refund.json()),
         ["disputes", id] => disputes::update(state, id, form, at).map(|dispute| dispute.json()),
         ["disputes", id, "close"] => {
             disputes::close(state, id, form, at).map(|dispute| dispute.json())

@@ -16,7 +16,7 @@ pub use endpoint::Endpoint;
 pub use event::Event;
 pub use intent::{CaptureMethod, Intent, Status};
 pub use payment_method::PaymentMethod;
-pub use refund::Refund;
+pub use refund::{Refund, RefundStatus};
 
 use serde_json::Value;
 

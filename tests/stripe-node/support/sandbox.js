@@ -94,6 +94,13 @@ export class Sandbox {
   }
 }
 
+/** Presses a button of the console, as a browser would; answers with the status and where it leads. */
+export async function press(sandbox, button, id) {
+  const url = `${sandbox.url}/console/${button}/${id}`;
+  const response = await fetch(url, { method: 'POST', redirect: 'manual' });
+  return [response.status, response.headers.get('location')];
+}
+
 /** The address that a sandbox says it listens on. */
 function listening(child) {
   return new Promise((resolve, reject) => {

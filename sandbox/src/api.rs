@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     body::Bytes,
-    extract::State as Shared,
+    extract::{State as Shared, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
@@ -50,7 +50,7 @@ pub async fn serve(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let id = new_id("req");
     let call = Call { app, id: id.clone(), headers: headers.clone() };
@@ -75,7 +75,7 @@ struct Call {
 }
 
 impl Call {
-    async fn answer(self, method: Method, uri: Uri, body: Bytes) -> Answer {
+    async fn answer(self, method: Method, uri: Uri, body: Result<Bytes, BytesRejection>) -> Answer {
         let faults = self.app.faults.get();
         let latency = tokio::time::sleep(Duration::from_millis(faults.latency_ms));
         if faults.down {
@@ -89,9 +89,12 @@ impl Call {
         if key_shown == Key::Publishable && !is_for_browsers(&method, &uri) {
             return ApiError::secret_key_required().into();
         }
+        let Ok(body) = body else {
+            return ApiError::too_long().into();
+        };
         let is_write = method != Method::GET;
         let key = self.headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-        let key = key.filter(|_| method == Method::POST);
+        let key = key.filter(|key| method == Method::POST && !key.is_empty());
         // In use from before the wait: what is slow is under way.
         let _in_use = match key.map(|key| self.app.keys_in_use.take(key)).transpose() {
             Ok(in_use) => in_use,

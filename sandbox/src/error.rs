@@ -166,6 +166,12 @@ impl ApiError {
         Self::at_the_door(400, json!({"type": "invalid_request_error", "message": message}))
     }
 
+    /// 413 for a body that is longer than any request.
+    pub fn too_long() -> Self {
+        let message = "The request is too long.";
+        Self::at_the_door(413, json!({"type": "invalid_request_error", "message": message}))
+    }
+
     /// 500 `api_error`.
     pub fn provider_failed() -> Self {
         let message = "An unknown error occurred (a fault of the sandbox, asked for or not).";

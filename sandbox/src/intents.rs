@@ -74,6 +74,7 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
         "use_stripe_sdk",
     ])?;
     no_customer(form)?;
+    form.choice("confirmation_method", &["automatic"])?;
     let confirm_now = form.flag("confirm")?.unwrap_or_default();
     let attempt = Attempt::read(form)?;
     let mut intent = read_new(form, at)?;
@@ -98,7 +99,7 @@ fn read_new(form: &Form, at: &Moment<'_>) -> Answer {
         capture_method: capture_method(form)?.unwrap_or(CaptureMethod::AutomaticAsync),
         status: Status::RequiresPaymentMethod,
         payment_method: None,
-        payment_method_types: payment_method_types(form),
+        payment_method_types: payment_method_types(form)?,
         automatic_payment_methods: automatic_payment_methods(form)?,
         metadata: metadata::read(form)?,
         description: form.text("description").map(str::to_owned),
@@ -135,10 +136,17 @@ pub fn capture_method(form: &Form) -> Result<Option<CaptureMethod>, ApiError> {
     }))
 }
 
-fn payment_method_types(form: &Form) -> Vec<String> {
-    match form.list("payment_method_types") {
-        types if types.is_empty() => vec!["card".into()],
-        types => types,
+fn payment_method_types(form: &Form) -> Result<Vec<String>, ApiError> {
+    let types = form.list("payment_method_types");
+    match types.iter().find(|kind| *kind != "card") {
+        Some(other) => {
+            let message = format!(
+                "The payment method type provided: {other} is invalid. The sandbox knows cards."
+            );
+            Err(ApiError::invalid("payment_method_types", message))
+        }
+        None if types.is_empty() => Ok(vec!["card".into()]),
+        None => Ok(types),
     }
 }
 
@@ -249,7 +257,7 @@ fn update_charge(
     }
     intent.capture_method = capture_method(form)?.unwrap_or(intent.capture_method);
     if !form.list("payment_method_types").is_empty() {
-        intent.payment_method_types = payment_method_types(form);
+        intent.payment_method_types = payment_method_types(form)?;
     }
     take_method(state, intent, form, at)
 }

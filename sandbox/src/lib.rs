@@ -8,6 +8,7 @@ mod bank;
 mod capture;
 mod card_entry;
 mod cards;
+mod charges;
 mod clock;
 mod confirm;
 mod console;

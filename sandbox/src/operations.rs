@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::Value;
 
 use crate::{
-    capture, confirm, disputes, endpoints,
+    capture, charges, confirm, disputes, endpoints,
     error::ApiError,
     expand,
     form::Form,
@@ -32,8 +32,12 @@ impl Request {
         ApiError::unknown_path(self.method.as_str(), &self.path)
     }
 
-    fn check_expand(&self) -> Result<(), ApiError> {
+    /// Refuses what can't be right whatever there is.
+    fn check(&self) -> Result<(), ApiError> {
         let steps = self.steps();
+        if steps.contains(&"") {
+            return Err(self.is_unknown());
+        }
         let kind = steps[0].trim_end_matches('s');
         let is_list = self.method == Method::GET && matches!(steps[..], [_] | [_, "search"]);
         expand::check(&self.form, kind, is_list)
@@ -42,7 +46,7 @@ impl Request {
 
 /// Does what a request asks for.
 pub fn perform(state: &mut State, request: &Request, at: &Moment<'_>) -> Result<Value, ApiError> {
-    request.check_expand()?;
+    request.check()?;
     let answer = if request.method == Method::POST {
         change(state, request, at)
     } else {
@@ -59,6 +63,7 @@ fn change(state: &mut State, request: &Request, at: &Moment<'_>) -> Result<Value
         ["payment_methods", id] => {
             payment_methods::update(state, id, form, at).map(|method| method.json())
         }
+        ["charges", id] => charges::update(state, id, form, at).map(|charge| charge.json()),
         ["refunds"] => refunds::create(state, form, at).map(|refund| refund.json()),
         ["refunds", id] => refunds::update(state, id, form, at).map(|refund| refund.json()),
         ["refunds", id, "cancel"] => refunds::cancel(state, id, form).map(|refund| refund.json()),
@@ -99,10 +104,11 @@ fn remove(state: &mut State, request: &Request) -> Result<Value, ApiError> {
 
 /// Answers a request that changes nothing.
 pub fn look(state: &State, request: &Request) -> Result<Value, ApiError> {
-    request.check_expand()?;
+    request.check()?;
     let answer = match request.steps()[..] {
         [_] => list(state, request)?,
         ["payment_intents", "search"] => search::payment_intents(state, &request.form)?,
+        [_, "search"] => return Err(request.is_unknown()),
         [_, id] => retrieve(state, request, id)?,
         _ => return Err(request.is_unknown()),
     };

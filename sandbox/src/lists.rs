@@ -35,6 +35,11 @@ impl<T: Listed> Source<'_, T> {
         let fits = |object: &&T| created.fits(object.created()) && fits(object);
         let (after, before) =
             (self.cursor(form, "starting_after")?, self.cursor(form, "ending_before")?);
+        if after.is_some() && before.is_some() {
+            let message = "Received both starting_after and ending_before parameters. Please pass \
+                           in only one.";
+            return Err(ApiError::invalid("ending_before", message));
+        }
         let mut page: Vec<&T> = match (after, before) {
             (_, Some(before)) => {
                 let newer = self.table.range::<str, _>((Excluded(before), Unbounded));

@@ -17,12 +17,20 @@ pub fn read(form: &Form) -> Result<Map<String, Value>, ApiError> {
 
 /// Changes an object's metadata: an empty value removes its key, an empty `metadata` all keys.
 pub fn merge(metadata: &mut Map<String, Value>, form: &Form) -> Result<(), ApiError> {
-    if form.has("metadata") && form.text("metadata").is_none() {
+    if let Some(text) = form.text("metadata") {
+        let message = format!("Invalid object: metadata is a hash of texts, and not '{text}'.");
+        return Err(ApiError::invalid("metadata", message));
+    }
+    if form.has("metadata") {
         metadata.clear();
     }
     for (key, value) in form.hash("metadata") {
         let text = value.as_str().unwrap_or_default();
         let param = format!("metadata[{key}]");
+        if key.contains(['[', ']']) {
+            let message = "Metadata keys can't contain square brackets, and values are texts.";
+            return Err(ApiError::invalid(&param, message));
+        }
         check_length(&param, "Metadata keys", &key, LONGEST_KEY)?;
         check_length(&param, "Metadata values", text, LONGEST_VALUE)?;
         if text.is_empty() {
@@ -58,6 +66,13 @@ mod tests {
         assert_eq!(Value::Object(metadata.clone()), serde_json::json!({"b": "2", "c": "3"}));
         merge(&mut metadata, &Form::parse(b"metadata=")).unwrap();
         assert!(metadata.is_empty());
+    }
+
+    #[test]
+    fn metadata_is_a_hash_of_texts() {
+        for form in [&b"metadata=a"[..], b"metadata[a][b]=1", b"metadata[a[]=1"] {
+            assert!(read(&Form::parse(form)).is_err(), "{}", String::from_utf8_lossy(form));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Searching payments (Stripe, "Search", "Search query language").
 
+use std::ops::Bound::{Excluded, Unbounded};
+
 use serde_json::{Value, json};
 
 use crate::{error::ApiError, form::Form, lists::limit, objects::Intent, store::State};
@@ -12,8 +14,12 @@ pub fn payment_intents(state: &State, form: &Form) -> Result<Value, ApiError> {
     form.only(&["limit", "page", "query"])?;
     let query = Query::parse(form.required("query")?)?;
     let limit = limit(form)?;
-    let older_than = form.text("page").map_or(String::from("~"), str::to_owned);
-    let intents = state.intents.range(..older_than).rev().map(|(_, intent)| intent);
+    let page = form.text("page");
+    if page.is_some_and(|page| !state.intents.contains_key(page)) {
+        return Err(ApiError::invalid("page", "Invalid page: it is no next_page of a search."));
+    }
+    let end = page.map_or(Unbounded, Excluded);
+    let intents = state.intents.range::<str, _>((Unbounded, end)).rev().map(|(_, intent)| intent);
     let mut found: Vec<_> =
         intents.filter(|intent| query.matches(intent)).take(limit + 1).collect();
     let has_more = found.len() > limit;
@@ -214,8 +220,13 @@ mod tests {
         let form = Form::parse(
             b"amount=1200&currency=eur&metadata[order_id]=67-35&metadata[a'b]=x y&capture_method=manual",
         );
-        let at =
-            crate::intents::Moment { now: 1_700_000_000, request: None, key: None, public_url: "" };
+        let at = crate::intents::Moment {
+            now: 1_700_000_000,
+            request: None,
+            key: None,
+            public_url: "",
+            bank: crate::faults::BankTimes::default(),
+        };
         let intent = crate::intents::create(&mut State::default(), &form, &at).unwrap();
         Query::parse(query).unwrap().matches(&intent)
     }

@@ -28,6 +28,10 @@ const wrong = [
   ['a flag that is none', { confirm: 'maybe' }, undefined, 'confirm'],
   ['an unknown payment method', { payment_method: 'pm_unknown' }, 'resource_missing', 'payment_method'],
   ['a customer that does not exist', { customer: 'cus_unknown' }, 'resource_missing', 'customer'],
+  ['a payment method type that the sandbox does not know', { payment_method_types: ['us_bank_account'] }, undefined, 'payment_method_types'],
+  ['metadata that is no hash', { metadata: 'note' }, undefined, 'metadata'],
+  ['metadata inside metadata', { metadata: { note: { a: 'b' } } }, undefined, 'metadata[note][a]'],
+  ['an amount beyond all numbers', { amount: '1'.repeat(30) }, 'parameter_invalid_integer', 'amount'],
   ['metadata that is too long', { metadata: { note: 'x'.repeat(501) } }, undefined, 'metadata[note]'],
 ];
 
@@ -105,4 +109,47 @@ test('an answer names its request and the version that was asked for', async () 
   assert.equal(intent.lastResponse.apiVersion, stripe.getApiField('version'));
   const older = sandbox.client({ apiVersion: '2025-06-30.basil' });
   assert.equal((await older.paymentIntents.retrieve(intent.id)).lastResponse.apiVersion, '2025-06-30.basil');
+});
+
+test('a path without its id is not a list', async () => {
+  const headers = { authorization: `Bearer ${secretKey}` };
+  for (const path of ['/v1/payment_intents/', '/v1/refunds/', '/v1/payment_intents//confirm']) {
+    const response = await fetch(sandbox.url + path, { headers });
+    assert.equal(response.status, 404);
+    assert.match((await response.json()).error.message, /^Unrecognized request URL/);
+  }
+});
+
+test('a body of 10 MB is refused as an error that clients understand', async () => {
+  const error = await refusal(created(stripe, { description: 'x'.repeat(10_000_000) }));
+  assert.equal(error.statusCode, 413);
+  assert.equal(error.rawType, 'invalid_request_error');
+});
+
+test('a search goes on only from where one ended', async () => {
+  const error = await refusal(stripe.paymentIntents.search({ query: 'amount>0', page: 'elsewhere' }));
+  assert.deepEqual([error.statusCode, error.param], [400, 'page']);
+});
+
+test('a list goes forward or back', async () => {
+  const { id } = await created(stripe);
+  const error = await refusal(stripe.paymentIntents.list({ starting_after: id, ending_before: id }));
+  assert.match(error.message, /^Received both starting_after and ending_before/);
+});
+
+test('an empty idempotency key is none', async () => {
+  const create = async () => {
+    const response = await fetch(`${sandbox.url}/v1/payment_intents`, {
+      method: 'POST', body: new URLSearchParams({ amount: 500, currency: 'eur' }),
+      headers: { authorization: `Bearer ${secretKey}`, 'idempotency-key': '' },
+    });
+    return (await response.json()).id;
+  };
+  assert.notEqual(await create(), await create());
+});
+
+test('what is said of a charge can be changed', async () => {
+  const intent = await created(stripe, { payment_method: 'pm_card_visa', confirm: true });
+  const charge = await stripe.charges.update(intent.latest_charge, { description: 'Order 7', metadata: { a: '1' } });
+  assert.deepEqual([charge.description, charge.metadata.a], ['Order 7', '1']);
 });

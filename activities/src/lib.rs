@@ -1,18 +1,20 @@
 //! What the sagas do: Postgres writes and the payment provider.
 //!
 //! Each activity is bound here to its declaration in `workflows` and is thin; the work is in
-//! [`inventory`], [`orders`], [`payments`] and [`operator_changes`]. Every one of them may run
-//! twice, late, or on two workers at once: what protects the order is the state of its row,
-//! never a clock and never the workflow's memory.
+//! [`inventory`], [`orders`], [`payments`], [`refunds`], [`disputes`] and [`operator_changes`].
+//! Every one of them may run twice, late, or on two workers at once: what protects the order is
+//! the state of its row, never a clock and never the workflow's memory.
 
 pub mod changes;
 pub mod database;
+pub mod disputes;
 pub mod inbox;
 pub mod inventory;
 pub mod operator_changes;
 pub mod orders;
 pub mod payments;
 pub mod provider;
+pub mod refunds;
 
 mod saga;
 

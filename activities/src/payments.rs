@@ -74,7 +74,7 @@ impl Tries {
     }
 
     /// Goes on to the next key, unless this run has tried enough.
-    fn next(&self, failure: ProviderError) -> Result<(), PaymentError> {
+    pub(crate) fn next(&self, failure: ProviderError) -> Result<(), PaymentError> {
         let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
         if failed - self.at_start >= KEYS_A_RUN { Err(failure.into()) } else { Ok(()) }
     }
@@ -398,7 +398,7 @@ impl Payments {
         Ok(payment)
     }
 
-    fn tell(&self, order: OrderId, changed: bool) {
+    pub(crate) fn tell(&self, order: OrderId, changed: bool) {
         if changed {
             self.changes.tell(Changes { orders: vec![order], ..Changes::default() });
         }

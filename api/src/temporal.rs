@@ -14,7 +14,7 @@ use temporalio_client::{
 use temporalio_common::{MemoValues, search_attributes::SearchAttributes};
 use workflows::{
     CancelAnswer, ChangeOutcome, ChangeRequest, Checkout, CheckoutInput, CheckoutMemo, Operator,
-    Pay, PayAnswer, TASK_QUEUE,
+    Pay, PayAnswer, Refund, RefundInput, RefundRequest, TASK_QUEUE,
     search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL},
 };
 
@@ -138,6 +138,24 @@ impl Temporal {
             }
         }
         Err(Problem::new(Kind::TemporalUnavailable).retry_after(1))
+    }
+
+    /// Starts the workflow of a refund, unless it runs.
+    pub async fn refund(&self, request: RefundRequest) -> Answer<()> {
+        let reason = request.reason.as_deref().unwrap_or("no reason given");
+        let summary = format!("Refund of order {}: {reason}", request.order_id);
+        let options = WorkflowStartOptions::new(TASK_QUEUE, request.refund_id.workflow_id())
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .enable_eager_workflow_start(true)
+            .static_summary(summary.chars().take(200).collect::<String>())
+            .rpc_options(rpc(PATIENCE))
+            .build();
+        let input = RefundInput::AskedFor(request);
+        match within(PATIENCE, self.0.start_workflow(Refund::run, input, options)).await? {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(unavailable(&error)),
+        }
     }
 
     /// Whether Temporal answers.

@@ -1,7 +1,10 @@
 //! Payments that cardholders dispute.
 
+use serde::{Deserialize, Serialize};
+
 /// How a dispute stands, as far as an order is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DisputeStanding {
     /// The bank has the money and has not decided.
     Open,
@@ -11,6 +14,8 @@ pub enum DisputeStanding {
     Lost,
     /// The bank has only asked: no money has moved, and a refund is a good answer.
     Inquiry,
+    /// The bank had only asked, and does not any more.
+    Settled,
 }
 
 impl DisputeStanding {
@@ -21,7 +26,8 @@ impl DisputeStanding {
         match status {
             "won" | "prevented" => Self::Won,
             "lost" => Self::Lost,
-            "warning_needs_response" | "warning_under_review" | "warning_closed" => Self::Inquiry,
+            "warning_needs_response" | "warning_under_review" => Self::Inquiry,
+            "warning_closed" => Self::Settled,
             _ => Self::Open,
         }
     }
@@ -31,7 +37,7 @@ impl DisputeStanding {
     pub const fn freezes(self) -> bool {
         match self {
             Self::Open | Self::Lost => true,
-            Self::Won | Self::Inquiry => false,
+            Self::Won | Self::Inquiry | Self::Settled => false,
         }
     }
 }

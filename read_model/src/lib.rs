@@ -7,6 +7,7 @@ pub mod hub;
 pub mod operators;
 pub mod orders;
 mod pool;
+pub mod refunds;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Delivering stored webhooks to the orders that they are about.
 
+mod refunds;
+
 use std::time::Duration;
 
 use activities::{
@@ -70,7 +72,7 @@ async fn deliver_due(database: &Database, client: &Client) -> anyhow::Result<u64
     let due = inbox::take_due(database.pool(), A_HANDFUL).await?;
     let taken = due.len() as u64;
     for event in due {
-        match deliver_one(client, &event).await {
+        match deliver_one(database, client, &event).await {
             Ok(Some(outcome)) => {
                 inbox::record_outcome(database.pool(), &event.event_id, outcome).await?;
             }
@@ -86,7 +88,11 @@ async fn deliver_due(database: &Database, client: &Client) -> anyhow::Result<u64
 }
 
 /// Answers what became of the event, or nothing when it has to wait.
-async fn deliver_one(client: &Client, event: &DueEvent) -> anyhow::Result<Option<Outcome>> {
+async fn deliver_one(
+    database: &Database,
+    client: &Client,
+    event: &DueEvent,
+) -> anyhow::Result<Option<Outcome>> {
     let known = event.order.map(|(_, state, payment)| (state, payment));
     // A payment is created before its order's row names it: give that a moment.
     let patient = event.attempts < 6;
@@ -95,11 +101,25 @@ async fn deliver_one(client: &Client, event: &DueEvent) -> anyhow::Result<Option
         (Route::Known, _) => Ok(Some(Outcome::Known)),
         (Route::Foreign, _) if patient => Ok(None),
         (Route::Wait, Some(_)) if patient => Ok(None),
+        (Route::Later, Some(_)) => Ok(None),
+        (Route::Refund, Some((order, ..))) => {
+            refunds::refund(database, client, event, order).await.map(Some)
+        }
+        (Route::Dispute, Some((order, ..))) => {
+            refunds::dispute(client, event, order).await.map(Some)
+        }
         (Route::Settle, Some((order, ..))) => settle(client, event, order).await.map(Some),
         (Route::Wake | Route::Wait, Some((order, ..))) => wake(client, event, order).await,
-        (Route::Foreign | Route::Wait | Route::Wake | Route::Settle, _) => {
-            Ok(Some(Outcome::Foreign))
-        }
+        (
+            Route::Foreign
+            | Route::Wait
+            | Route::Wake
+            | Route::Settle
+            | Route::Later
+            | Route::Refund
+            | Route::Dispute,
+            _,
+        ) => Ok(Some(Outcome::Foreign)),
     }
 }
 

@@ -13,7 +13,7 @@ use temporalio_sdk::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use workflows::{Checkout, Operator, Settle, TASK_QUEUE};
+use workflows::{Checkout, Dispute, Operator, Refund, Settle, TASK_QUEUE};
 
 use crate::{inbox, notify};
 
@@ -147,5 +147,7 @@ fn options(saga: Saga, cached_workflows: usize) -> anyhow::Result<WorkerOptions>
         .register_workflow::<Checkout>()?
         .register_workflow::<Settle>()?
         .register_workflow::<Operator>()?
+        .register_workflow::<Refund>()?
+        .register_workflow::<Dispute>()?
         .build())
 }

@@ -6,7 +6,9 @@
 
 pub mod activities;
 pub mod checkout;
+pub mod dispute;
 pub mod operator;
+pub mod refund;
 pub mod search;
 pub mod settle;
 
@@ -14,7 +16,9 @@ pub use checkout::{
     CancelAnswer, Checkout, CheckoutInput, CheckoutMemo, CheckoutStatus, Pay, PayAnswer,
     PaymentEvent,
 };
+pub use dispute::{Dispute, SeenDispute};
 pub use operator::{Change, ChangeOutcome, ChangeRequest, Operator, StockLevel};
+pub use refund::{Refund, RefundEnd, RefundEvent, RefundInput, RefundRequest, SeenRefund};
 pub use settle::{Settle, SettleInput};
 
 /// The task queue that every worker of ours polls.

@@ -3,6 +3,7 @@
 mod access;
 mod orders;
 mod products;
+mod refunds;
 mod stock;
 
 use axum::{
@@ -39,6 +40,7 @@ pub fn guarded() -> Router<App> {
     Router::new()
         .merge(orders::router())
         .merge(products::router())
+        .merge(refunds::router())
         .merge(stock::router())
         .route("/v1/webhooks", get(webhooks))
         .route("/v1/audit", get(audit))

@@ -9,13 +9,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Money, OrderId, OrderState};
 use read_model::{
     operators::{self, OrderRow},
-    orders,
+    orders, refunds,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::refunds::refund_json;
 use crate::{
     app::App,
     checkouts::{checkout_json, rfc3339},
@@ -106,7 +107,8 @@ async fn one(State(app): State<App>, Path(order): Path<String>) -> Answer<Json<V
     body["payment_intent"] = json!(stored.payment_intent);
     body["refusal"] = json!(stored.refusal);
     body["payments"] = json!(operators::attempts(pool, order).await?);
-    body["refunds"] = json!([]);
+    let refunds = refunds::refunds_of(pool, order).await?;
+    body["refunds"] = refunds.iter().map(refund_json).collect();
     body["timeline"] = json!(timeline);
     body["temporal_url"] = json!(temporal_url(&app, order));
     Ok(Json(body))

@@ -1,0 +1,63 @@
+//! Refunds while the provider fails.
+
+use serde_json::json;
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants};
+
+use crate::{count_at_provider, eur, paid, refund, refunded_at_provider, refunds_are};
+
+/// A shop of its own, with an order that is paid.
+async fn shop_with_order() -> (Shop, Shopper) {
+    let shop = Shop::open(ShopOptions::default()).await;
+    let sku = shop.product(5).await;
+    let shopper = paid(&shop, &[(&sku, 1)]).await;
+    (shop, shopper)
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_refunds_when_it_is_back() {
+    let (shop, shopper) = shop_with_order().await;
+    let operator = shop.operator();
+    shop.faults(json!({"down": true})).await;
+    let reply = refund(&operator, shopper.order_id, json!({"amount": eur(700)})).await;
+    assert_eq!((reply.status.as_u16(), &reply.body["state"]), (202, &json!("pending")));
+    assert_eq!(shopper.get().await.body["refund_pending"], eur(700));
+    let rest = refund(&operator, shopper.order_id, json!({"amount": eur(600)})).await;
+    assert_eq!(rest.problem(), "refund-exceeds-payment", "what is pending is spoken for");
+    shop.faults(json!({})).await;
+    refunds_are(&operator, shopper.order_id, &["succeeded"]).await;
+    let checkout = shopper.reaches("partially_refunded").await;
+    assert_eq!((&checkout["refunded"], &checkout["refund_pending"]), (&eur(700), &eur(0)));
+    assert_eq!(refunded_at_provider(&shop, shopper.order_id).await, 700);
+    assert_invariants(&shop).await;
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_is_lost_is_made_once() {
+    let (shop, shopper) = shop_with_order().await;
+    let operator = shop.operator();
+    let lost = json!({"timeout_after_effect_rate": 1, "webhooks": {"drop_rate": 1}});
+    shop.faults(lost).await;
+    refund(&operator, shopper.order_id, json!({"amount": eur(700)})).await;
+    refunds_are(&operator, shopper.order_id, &["succeeded"]).await;
+    assert_eq!(count_at_provider(&shop, shopper.order_id).await, 1);
+    shop.faults(json!({})).await;
+    assert_invariants(&shop).await;
+}
+
+#[tokio::test]
+async fn a_failure_that_the_provider_stores_is_not_the_end() {
+    let (shop, shopper) = shop_with_order().await;
+    let operator = shop.operator();
+    shop.faults(json!({"error_rate": 1})).await;
+    refund(&operator, shopper.order_id, json!({"amount": eur(700)})).await;
+    system_tests::eventually("the provider has failed", crate::SOON, || async {
+        let log = operator.order(shopper.order_id).await;
+        (log["refunds"][0]["state"] == "pending").then_some(())
+    })
+    .await;
+    shop.faults(json!({"error_rate": 0.5})).await;
+    refunds_are(&operator, shopper.order_id, &["succeeded"]).await;
+    shop.faults(json!({})).await;
+    assert_eq!(count_at_provider(&shop, shopper.order_id).await, 1);
+    assert_invariants(&shop).await;
+}

@@ -196,9 +196,7 @@ impl Saga {
         refund: RefundId,
     ) -> Result<RefundStanding, ActivityError> {
         let tries = tries(&ctx);
-        let is_first_try = ctx.info().attempt <= 1;
-        let sent = self.payments.send_refund(refund, is_first_try, &tries);
-        with_heartbeat(&ctx, &tries, sent).await
+        with_heartbeat(&ctx, &tries, self.payments.send_refund(refund, &tries)).await
     }
 
     #[activity(definition = declared::LookAtRefund)]

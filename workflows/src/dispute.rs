@@ -6,11 +6,10 @@ use domain::{DisputeStanding, OrderId};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    SyncWorkflowContext, TimerOptions, WaitConditionOptions, WorkflowCancellationToken,
-    WorkflowContext, WorkflowContextView, WorkflowResult, select,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
-use crate::{RefundEvent, activities::SagaActivities, checkout::options};
+use crate::{RefundEvent, activities::SagaActivities, checkout::options, patience};
 
 /// How long the provider's word on a dispute is awaited before it is asked, at first and at the
 /// most: banks take weeks.
@@ -65,7 +64,7 @@ impl Dispute {
             if is_over && !ctx.state(|s| s.provider_spoke) {
                 return Ok(standing);
             }
-            Self::wait(ctx, pause).await;
+            patience::for_word(ctx, pause, |s| s.provider_spoke).await;
             pause = (pause * 2).min(longest);
         }
     }
@@ -78,22 +77,6 @@ impl Dispute {
         let options =
             options::provider("ask where the dispute stands, and record it", Duration::MAX);
         Ok(ctx.execute_activity(SagaActivities::look_at_dispute, seen, options).await?)
-    }
-
-    async fn wait(ctx: &WorkflowContext<Self>, pause: Duration) {
-        let token = WorkflowCancellationToken::new();
-        let timer = TimerOptions::builder(pause)
-            .cancellation_token(token.clone())
-            .summary("ask the provider again, should its word be lost".to_owned())
-            .build();
-        let detached = WaitConditionOptions::builder()
-            .cancellation_token(WorkflowCancellationToken::new())
-            .build();
-        select! {
-            _ = ctx.wait_condition_with_options(|s: &Self| s.provider_spoke, detached) => {}
-            _ = ctx.timer(timer) => {}
-        }
-        token.cancel();
     }
 
     /// The provider said something about this dispute. A wake-up, never a fact.

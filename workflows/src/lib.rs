@@ -8,6 +8,7 @@ pub mod activities;
 pub mod checkout;
 pub mod dispute;
 pub mod operator;
+mod patience;
 pub mod refund;
 pub mod search;
 pub mod settle;

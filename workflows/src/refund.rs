@@ -7,13 +7,13 @@ use domain::{OrderId, RefundAsk, RefundId, RefundRefusal, RefundState};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    SyncWorkflowContext, TimerOptions, WaitConditionOptions, WorkflowCancellationToken,
-    WorkflowContext, WorkflowContextView, WorkflowResult, select,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 
 use crate::{
     activities::{BegunRefund, FinishRefund, RefundStanding, SagaActivities},
     checkout::options,
+    patience,
 };
 
 /// How long the provider's word on a refund is awaited before it is asked, at first and at the
@@ -157,7 +157,7 @@ impl Refund {
                     ctx.set_current_details(
                         "**Pending.** The provider has not moved the money yet.",
                     );
-                    Self::wait(ctx, pause).await;
+                    patience::for_word(ctx, pause, |s| s.provider_spoke).await;
                     pause = (pause * 2).min(longest);
                 }
                 RefundStanding::NotCounted => {
@@ -234,22 +234,6 @@ impl Refund {
         };
         ctx.set_current_details(format!("**Refused:** {why}. Nothing was sent to the provider."));
         RefundEnd::Refused { refusal }
-    }
-
-    async fn wait(ctx: &WorkflowContext<Self>, pause: Duration) {
-        let token = WorkflowCancellationToken::new();
-        let timer = TimerOptions::builder(pause)
-            .cancellation_token(token.clone())
-            .summary("ask the provider again, should its word be lost".to_owned())
-            .build();
-        let detached = WaitConditionOptions::builder()
-            .cancellation_token(WorkflowCancellationToken::new())
-            .build();
-        select! {
-            _ = ctx.wait_condition_with_options(|s: &Self| s.provider_spoke, detached) => {}
-            _ = ctx.timer(timer) => {}
-        }
-        token.cancel();
     }
 
     /// The provider said something about this refund. A wake-up, never a fact.

@@ -3,6 +3,7 @@
 use domain::{DisputeStanding, Money, OrderId, RefundId, refund::ProviderWord};
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Answer, Provider, ProviderError, keyed};
 
@@ -22,20 +23,14 @@ pub struct ProviderRefund {
     failure_reason: Option<String>,
     #[serde(default)]
     metadata: RefundMetadata,
-    charge: Option<Charge>,
+    /// Its id, or all of it where that was asked for.
+    #[serde(default)]
+    charge: Value,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 struct RefundMetadata {
     refund_id: Option<String>,
-}
-
-/// The charge: in full where that was asked for.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Charge {
-    Full { captured: bool },
-    Id(String),
 }
 
 impl ProviderRefund {
@@ -73,8 +68,8 @@ impl ProviderRefund {
     /// Whether it only lets go of money that was set aside and never taken
     /// (Stripe, "Cancel a PaymentIntent").
     #[must_use]
-    pub const fn is_release(&self) -> bool {
-        matches!(self.charge, Some(Charge::Full { captured: false }))
+    pub fn is_release(&self) -> bool {
+        self.charge["captured"] == false
     }
 }
 

@@ -13,15 +13,14 @@ use crate::{
 
 impl Payments {
     /// Has the provider give the money of a refund back. Safe to repeat: every request carries a
-    /// key made from the refund, and before a further try the provider is asked whether an earlier
-    /// one had its effect, for keys are forgotten after a day.
+    /// key made from the refund; and before each try the provider is asked whether an earlier one
+    /// had its effect, for keys are forgotten after a day.
     ///
     /// # Errors
     /// When it is not known whether it was given back.
     pub async fn send_refund(
         &self,
         refund: RefundId,
-        is_first_try: bool,
         tries: &Tries,
     ) -> Result<RefundStanding, PaymentError> {
         let row = self.refund_row(refund).await?;
@@ -37,7 +36,7 @@ impl Payments {
         let Some(amount) = row.amount else {
             return Err(DatabaseError::Stored(format!("{refund} is pending, of nothing")).into());
         };
-        if !is_first_try && let Some(found) = self.find_sent(refund, &row).await? {
+        if let Some(found) = self.find_sent(refund, &row).await? {
             return self.sent(refund, &row, found).await;
         }
         loop {

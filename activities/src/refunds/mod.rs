@@ -112,7 +112,6 @@ pub(crate) struct LockedOrder {
     pub captured: Money,
     pub refunded_minor: i64,
     pub pending_minor: i64,
-    pub payment_intent: Option<String>,
 }
 
 /// Locks an order; none when there is no such order.
@@ -121,7 +120,7 @@ pub(crate) async fn lock_order(
     order: OrderId,
 ) -> Result<Option<LockedOrder>, DatabaseError> {
     let row = sqlx::query!(
-        r#"select state, captured_minor, refunded_minor, refund_pending_minor, payment_intent,
+        r#"select state, captured_minor, refunded_minor, refund_pending_minor,
             coalesce(currency, 'XXX') as "currency!"
          from orders where order_id = $1 for update"#,
         order.0,
@@ -135,7 +134,6 @@ pub(crate) async fn lock_order(
         captured: Money::new(row.captured_minor, currency),
         refunded_minor: row.refunded_minor,
         pending_minor: row.refund_pending_minor,
-        payment_intent: row.payment_intent,
     }))
 }
 

@@ -122,6 +122,27 @@ pub async fn keep_intent(
     Ok(kept.rows_affected() == 1)
 }
 
+/// Keeps the id of the intent of an order that is being closed, so that whoever closes it later
+/// finds it.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn keep_intent_of_closing(
+    pool: &PgPool,
+    order: OrderId,
+    payment_intent: &str,
+) -> Result<(), DatabaseError> {
+    sqlx::query!(
+        "update orders set payment_intent = $2
+         where order_id = $1 and state = 'closing' and payment_intent is null",
+        order.0,
+        payment_intent,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Records what the provider said of attempt `number`, if that is the one under way: a run that was
 /// thought dead must not speak for the next attempt. Money that is set aside is recorded by the
 /// commit. Answers whether the order changed.

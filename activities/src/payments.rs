@@ -155,6 +155,29 @@ impl Payments {
         Ok(Created::OrderHasMovedOn)
     }
 
+    /// An attempt was begun and its intent's id never came: asked for again under the same key,
+    /// the provider names it, or makes one that is called off at once. None when it takes no such
+    /// payment.
+    async fn create_to_close(
+        &self,
+        order: OrderId,
+        total: Money,
+    ) -> Result<Option<String>, PaymentError> {
+        let tries = Tries::default();
+        loop {
+            match self.provider.create(order, total, tries.number()).await {
+                Ok(Answer::Intent(intent)) => {
+                    let intent = ours(intent, order, total)?;
+                    orders::keep_intent_of_closing(self.database.pool(), order, &intent.id).await?;
+                    return Ok(Some(intent.id));
+                }
+                Ok(Answer::Refused { .. } | Answer::Declined(_)) => return Ok(None),
+                Err(failure @ ProviderError::Failed(_)) => tries.next(failure)?,
+                Err(unknown) => return Err(unknown.into()),
+            }
+        }
+    }
+
     async fn confirm(
         &self,
         ask: &Authorize,
@@ -267,8 +290,13 @@ impl Payments {
         if row.state.is_bought() {
             return Ok(ClosedPayment::PaidInTime);
         }
-        let Some(intent) = row.payment_intent else {
-            return Ok(ClosedPayment::AtRest);
+        let intent = match row.payment_intent {
+            Some(intent) => intent,
+            None if row.attempts == 0 => return Ok(ClosedPayment::AtRest),
+            None => match self.create_to_close(order, row.total).await? {
+                Some(intent) => intent,
+                None => return Ok(ClosedPayment::AtRest),
+            },
         };
         let decide = |observed| payment::close(ask.reason, observed);
         let closed = self.bring_to_rest(&intent, order, row.total, decide).await?;

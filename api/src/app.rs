@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use read_model::ReadModel;
 
-use crate::{proxies::TrustedProxies, temporal::Temporal};
+use crate::{proxies::TrustedProxies, temporal::Temporal, turns::Turns};
 
 /// The application: one for both listeners.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct App(pub Arc<Shared>);
 pub struct Shared {
     pub model: ReadModel,
     pub temporal: Temporal,
+    pub turns: Turns,
     pub public_url: String,
     pub hold_ttl: Duration,
     pub expiry_grace: Duration,

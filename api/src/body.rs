@@ -5,8 +5,12 @@ use std::{collections::BTreeSet, fmt};
 use axum::{
     body::{Bytes, to_bytes},
     extract::{FromRequest, Request},
-    http::header::CONTENT_TYPE,
+    http::{
+        HeaderValue,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
 };
+use http_body_util::LengthLimitError;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -22,9 +26,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Answer<Self> {
-        let media_type = media_type(&request);
-        if !is_json(&media_type) {
-            let detail = format!("the body came as '{media_type}'; send application/json");
+        if let Some(wrong) = not_plain_json(&request) {
+            let detail = format!("{wrong}; send application/json in UTF-8, not compressed");
             return Err(Problem::new(Kind::UnsupportedMediaType).because(detail));
         }
         let bytes = read_up_to(request, LARGEST_BODY).await?;
@@ -39,17 +42,38 @@ pub fn media_type(request: &Request) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-fn is_json(media_type: &str) -> bool {
-    media_type == "application/json"
-        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+/// What is wrong with the form that the body comes in.
+fn not_plain_json(request: &Request) -> Option<String> {
+    let header = |name| {
+        let value = request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        value.unwrap_or_default().trim().to_ascii_lowercase()
+    };
+    let media_type = media_type(request);
+    if media_type != "application/json" {
+        return Some(format!("the body came as '{media_type}'"));
+    }
+    let content_type = header(CONTENT_TYPE);
+    let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
+    if let Some(charset) = charset.map(|name| name.trim_matches('"'))
+        && !matches!(charset, "utf-8" | "utf8" | "us-ascii")
+    {
+        return Some(format!("the body came in '{charset}'"));
+    }
+    let encoding = header(CONTENT_ENCODING);
+    (!matches!(encoding.as_str(), "" | "identity"))
+        .then(|| format!("the body came compressed, as '{encoding}'"))
 }
 
 /// The whole body, if it has at most `most` bytes.
 pub async fn read_up_to(request: Request, most: usize) -> Answer<Bytes> {
-    let too_large = || {
-        Problem::new(Kind::BodyTooLarge).because(format!("the body may have {most} bytes at most"))
-    };
-    to_bytes(request.into_body(), most).await.map_err(|_| too_large())
+    to_bytes(request.into_body(), most).await.map_err(|error| {
+        if error.into_inner().is::<LengthLimitError>() {
+            let detail = format!("the body may have {most} bytes at most");
+            Problem::new(Kind::BodyTooLarge).because(detail)
+        } else {
+            Problem::new(Kind::MalformedJson).because("the body did not arrive whole")
+        }
+    })
 }
 
 /// Reads JSON strictly: UTF-8, each member once, nothing after it.

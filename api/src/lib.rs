@@ -18,6 +18,7 @@ mod proxies;
 mod requests;
 mod stock_check;
 mod temporal;
+mod turns;
 mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -171,6 +172,7 @@ fn app(
         model,
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),
+        turns: turns::Turns::default(),
         public_url,
         hold_ttl: settings.hold_ttl,
         expiry_grace: settings.expiry_grace,
@@ -200,8 +202,6 @@ fn operator_token(given: Option<String>, listen: SocketAddr) -> anyhow::Result<S
 }
 
 fn shop_router() -> Router<App> {
-    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs")
-        .config(utoipa_swagger_ui::Config::from("/openapi.json"));
     Router::new()
         .merge(checkouts::router())
         .merge(products::router())
@@ -210,7 +210,7 @@ fn shop_router() -> Router<App> {
         .merge(analytics::router())
         .merge(health::router())
         .merge(pages::router())
-        .merge(docs)
+        .merge(pages::docs())
 }
 
 fn with_layers(router: Router<App>, app: App) -> Router {

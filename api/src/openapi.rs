@@ -90,7 +90,7 @@ fn every_operation_is_a_route_and_every_route_an_operation() {
     assert_eq!(operations(&shopper), shop);
 
     let mut operators = routes(&operator::guarded().merge(operator::open()));
-    operators.retain(|route| !pages_for_people.contains(route));
+    operators.retain(|route| !pages_for_people.contains(route) && !route.contains(" /docs"));
     assert_eq!(operations(&operator), operators);
 }
 

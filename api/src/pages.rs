@@ -13,6 +13,7 @@ use axum::{
 use domain::OrderId;
 use read_model::Product;
 use rust_embed::RustEmbed;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     app::App,
@@ -27,9 +28,15 @@ struct Web;
 
 /// The pages of the shop's listener.
 pub fn router() -> Router<App> {
-    Router::new()
+    explanations()
         .route("/", get(home))
         .route("/orders/{order_id}", get(order))
+        .route("/openapi.json", get(|| async { openapi(include_str!("../openapi/shopper.json")) }))
+}
+
+/// The pages that explain problems, and what they are drawn with: the same on both listeners.
+pub fn explanations() -> Router<App> {
+    Router::new()
         .route(
             "/images/{file}",
             get(async |path, headers: HeaderMap| file("images", path, &headers)),
@@ -40,7 +47,11 @@ pub fn router() -> Router<App> {
         )
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
-        .route("/openapi.json", get(|| async { openapi(include_str!("../openapi/shopper.json")) }))
+}
+
+/// The description of a listener's API, as a page that works offline.
+pub fn docs() -> SwaggerUi {
+    SwaggerUi::new("/docs").config(Config::from("/openapi.json"))
 }
 
 #[derive(Template)]

@@ -1,7 +1,7 @@
 //! What the API asks of Temporal: start, describe, update; each within a time that a shopper
 //! waits.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use domain::{OrderId, PayRefusal};
 use temporalio_client::{
@@ -22,6 +22,9 @@ use crate::problem::{Answer, Kind, Problem};
 
 /// How long one request to Temporal may take, its retries included.
 const PATIENCE: Duration = Duration::from_millis(1_400);
+/// How long a start may take: longer, since a burst of shoppers queues in Temporal. A Temporal that
+/// is down refuses at once.
+const START_PATIENCE: Duration = Duration::from_secs(4);
 /// How long an update may take: the worker has to take it.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -64,10 +67,10 @@ impl Temporal {
             ]))
             .memo(memos)
             .static_summary(summary)
-            .rpc_options(rpc(PATIENCE))
+            .rpc_options(rpc(START_PATIENCE))
             .build();
         let started =
-            within(PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
+            within(START_PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
         match started {
             Ok(_) => Ok(Started::Now),
             Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Before),
@@ -104,8 +107,11 @@ impl Temporal {
 
     /// Calls the order off. None when there is no open workflow.
     pub async fn cancel(&self, order: OrderId) -> Answer<Option<CancelAnswer>> {
-        let options =
-            WorkflowExecuteUpdateOptions::builder().rpc_options(rpc(UPDATE_PATIENCE)).build();
+        // Once called off, or bought, an order stays so: however many ask, it is one update.
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .update_id("cancel".to_owned())
+            .rpc_options(rpc(UPDATE_PATIENCE))
+            .build();
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
         let answer = within(UPDATE_PATIENCE, handle.execute_update(Checkout::cancel, (), options));
         updated(answer.await?)
@@ -113,7 +119,9 @@ impl Temporal {
 
     /// Makes an operator's change, once, and answers what came of it.
     pub async fn change(&self, request: ChangeRequest) -> Answer<ChangeOutcome> {
-        for _ in 0..3 {
+        let deadline = Instant::now() + CHANGE_PATIENCE;
+        // Of many who ask for one change at once each has its turn.
+        while Instant::now() < deadline {
             let options = WorkflowStartOptions::new(TASK_QUEUE, request.workflow_id())
                 .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
                 .id_conflict_policy(WorkflowIdConflictPolicy::Fail)

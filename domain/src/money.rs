@@ -15,8 +15,18 @@ pub struct Currency([u8; 3]);
 
 /// Why a text is not a [`Currency`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a currency is three upper-case letters, as in ISO 4217")]
+#[error("a currency is a code of ISO 4217, three upper-case letters")]
 pub struct InvalidCurrency;
+
+/// The codes in use (ISO 4217, "List one"), without those of metals, funds and tests.
+const ISO_4217: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND \
+    BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN \
+    ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD \
+    JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT \
+    MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR \
+    RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND \
+    TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW \
+    ZWG";
 
 impl Currency {
     /// The code, upper case.
@@ -50,7 +60,9 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.as_bytes() {
-            &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
+            &[a, b, c] if ISO_4217.split_ascii_whitespace().any(|code| code == text) => {
+                Ok(Self([a, b, c]))
+            }
             _ => Err(InvalidCurrency),
         }
     }
@@ -160,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn a_currency_is_three_upper_case_letters() {
-        for bad in ["", "eur", "EURO", "E1R", "€"] {
+    fn a_currency_is_one_of_iso_4217() {
+        for bad in ["", "eur", "EURO", "E1R", "€", "XXQ", "R U", "AED AFN"] {
             assert!(bad.parse::<Currency>().is_err(), "{bad}");
         }
     }

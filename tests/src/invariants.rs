@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use serde_json::Value;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
-use crate::Shop;
+use crate::{Shop, http_client};
 
 /// Checks stock against holds, and orders against the provider's ledger. Orders that are still
 /// open are held to what is true of them at every instant; ended ones to all of it.
@@ -16,7 +16,9 @@ pub async fn assert_invariants(shop: &Shop) {
     let database = shop.database().await;
     assert_stock_adds_up(&database).await;
     assert_every_event_has_its_version(&database).await;
-    let ledger: Value = reqwest::get(format!("{}/sandbox/ledger", shop.sandbox_url()))
+    let ledger: Value = http_client()
+        .get(format!("{}/sandbox/ledger", shop.sandbox_url()))
+        .send()
         .await
         .unwrap()
         .json()

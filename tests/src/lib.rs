@@ -3,7 +3,9 @@
 //! `cargo xtask test` runs Postgres and Temporal and says where they are. A [`Shop`] is one
 //! database, one Temporal namespace, one payment sandbox and the product's processes, all of its
 //! own; tests that share one differ by the products that they make in it.
+#![allow(clippy::unwrap_used, reason = "a harness that can't go on fails the test")]
 
+mod client;
 mod invariants;
 mod operator;
 mod process;
@@ -12,9 +14,10 @@ mod shop;
 mod shopper;
 mod wait;
 
+pub use client::http_client;
 pub use invariants::assert_invariants;
 pub use operator::Operator;
-pub use process::Process;
+pub use process::{Process, Program};
 pub use servers::Servers;
 pub use shop::{Running, Shop, ShopOptions};
 pub use shopper::{Reply, Shopper};

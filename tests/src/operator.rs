@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Reply, Shopper, shop::OPERATOR_TOKEN};
+use crate::{Reply, Shopper, http_client, shop::OPERATOR_TOKEN};
 
 /// Somebody with the token.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Operator {
 
 impl Operator {
     pub(crate) fn new(url: String) -> Self {
-        Self { url, http: reqwest::Client::new() }
+        Self { url, http: http_client() }
     }
 
     /// The listener's address, `http://host:port`.
@@ -31,13 +31,11 @@ impl Operator {
     }
 
     /// A request with the token.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(OPERATOR_TOKEN)
     }
 
     /// A request without it.
-    #[must_use]
     pub fn without_token(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }
@@ -61,8 +59,8 @@ impl Operator {
             "name": format!("Thing {sku}"), "description": "A thing.",
             "price": {"amount": price_minor, "currency": "EUR"},
         });
-        let put = self.request(Method::PUT, &format!("/v1/products/{sku}")).json(&body);
-        let reply = Shopper::send(put).await;
+        let put = || self.request(Method::PUT, &format!("/v1/products/{sku}")).json(&body);
+        let reply = Shopper::send_until_decided(&format!("product {sku}"), put).await;
         assert!(reply.status.is_success(), "{}", reply.body);
     }
 
@@ -71,18 +69,23 @@ impl Operator {
     /// # Panics
     /// When it is refused.
     pub async fn adjust_stock(&self, sku: &str, on_hand_delta: i64) -> Value {
-        let reply = self.adjust_stock_as(Uuid::new_v4(), sku, on_hand_delta).await;
+        let patch = self.adjustment(Uuid::new_v4(), sku, on_hand_delta);
+        let again = || patch.try_clone().unwrap();
+        let reply = Shopper::send_until_decided(&format!("stock of {sku}"), again).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
         reply.body
     }
 
     /// Counts units in or out, under this id.
     pub async fn adjust_stock_as(&self, id: Uuid, sku: &str, on_hand_delta: i64) -> Reply {
+        Shopper::send(self.adjustment(id, sku, on_hand_delta)).await
+    }
+
+    fn adjustment(&self, id: Uuid, sku: &str, on_hand_delta: i64) -> RequestBuilder {
         let body = json!({
             "adjustment_id": id, "on_hand_delta": on_hand_delta, "reason": "a test",
         });
-        let patch = self.request(Method::PATCH, &format!("/v1/stock/{sku}")).json(&body);
-        Shopper::send(patch).await
+        self.request(Method::PATCH, &format!("/v1/stock/{sku}")).json(&body)
     }
 
     /// What there is of a product: (available, held, sold).

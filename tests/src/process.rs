@@ -57,8 +57,8 @@ impl Process {
             match printed.recv_timeout(left) {
                 Ok(line) if line.starts_with("listening") => process.listening = line,
                 Ok(_) => {}
-                Err(_) => panic!(
-                    "{} does not listen:\n{}",
+                Err(silence) => panic!(
+                    "{} does not listen ({silence}):\n{}",
                     program.binary.display(),
                     process.end_of_log()
                 ),

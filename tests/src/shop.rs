@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
-    Operator, Process, Servers, Shopper, eventually,
+    Operator, Process, Servers, Shopper, eventually, http_client,
     process::{Program, run_to_end},
 };
 
@@ -173,13 +173,14 @@ impl Shop {
 
     /// The payments of an order, as the provider sees them.
     pub async fn payments_of(&self, order: Uuid) -> Vec<serde_json::Value> {
-        let ledger: serde_json::Value =
-            reqwest::get(format!("{}/sandbox/ledger", self.sandbox_url()))
-                .await
-                .unwrap()
-                .json()
-                .await
-                .unwrap();
+        let ledger: serde_json::Value = http_client()
+            .get(format!("{}/sandbox/ledger", self.sandbox_url()))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         let all = ledger["intents"].as_array().cloned().unwrap_or_default();
         all.into_iter().filter(|intent| intent["order_id"] == order.to_string()).collect()
     }
@@ -187,7 +188,7 @@ impl Shop {
     /// Puts the sandbox's faults in force; `{}` ends them.
     pub async fn faults(&self, faults: serde_json::Value) {
         let address = format!("{}/sandbox/faults", self.sandbox_url());
-        let http = reqwest::Client::new();
+        let http = http_client();
         http.delete(&address).send().await.unwrap().error_for_status().unwrap();
         http.put(&address).json(&faults).send().await.unwrap().error_for_status().unwrap();
     }
@@ -232,8 +233,9 @@ impl Shop {
     /// Waits until the API can reach what it stands on.
     pub async fn is_ready(&self) {
         let url = format!("{}/readyz", self.url());
+        let http = http_client();
         eventually("the shop is ready", Duration::from_secs(30), || async {
-            reqwest::get(&url).await.ok().filter(|answer| answer.status() == 200).map(drop)
+            http.get(&url).send().await.ok().filter(|answer| answer.status() == 200).map(drop)
         })
         .await;
     }

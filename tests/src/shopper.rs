@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::eventually;
+use crate::{eventually, http_client};
 
 /// How long an order may take to get where it is going, with everything up.
 const SOON: Duration = Duration::from_secs(30);
@@ -64,14 +64,10 @@ pub struct Shopper {
 
 impl Shopper {
     /// A shopper of the shop at `shop_url`.
-    ///
-    /// # Panics
-    /// When there is no HTTP client to be had.
     #[must_use]
     pub fn new(shop_url: String) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let secret = Uuid::new_v4().simple().to_string();
-        Self { order_id: Uuid::new_v4(), secret, shop_url, http }
+        Self { order_id: Uuid::new_v4(), secret, shop_url, http: http_client() }
     }
 
     /// The same shopper with an order id and a secret for another order.
@@ -89,14 +85,12 @@ impl Shopper {
     }
 
     /// A request on this shopper's order, with its secret; `below` is empty, or `/payment`.
-    #[must_use]
     pub fn request(&self, method: Method, below: &str) -> RequestBuilder {
         let url = format!("{}/v1/checkouts/{}{below}", self.shop_url, self.order_id);
         self.http.request(method, url).bearer_auth(&self.secret)
     }
 
     /// A request to the shop, without a secret.
-    #[must_use]
     pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.shop_url))
     }
@@ -114,13 +108,29 @@ impl Shopper {
         Self::send(self.request(Method::PUT, "").json(body)).await
     }
 
+    /// Sends `request`; told to come back, comes back. Answers what is decided of `what`.
+    pub async fn send_until_decided(what: &str, request: impl Fn() -> RequestBuilder) -> Reply {
+        eventually(&format!("a decision on {what}"), SOON, || async {
+            let reply = Self::send(request()).await;
+            let come_back = [StatusCode::ACCEPTED, StatusCode::SERVICE_UNAVAILABLE];
+            (!come_back.contains(&reply.status)).then_some(reply)
+        })
+        .await
+    }
+
+    /// Starts the checkout of `body`; told to come back, comes back. Answers the decision.
+    pub async fn put_until_decided(&self, body: &Value) -> Reply {
+        let put = || self.request(Method::PUT, "").json(body);
+        Self::send_until_decided(&format!("order {}", self.order_id), put).await
+    }
+
     /// Holds `lines`, which can be had; answers the checkout.
     ///
     /// # Panics
     /// When they can't.
     pub async fn hold(&self, lines: &[(&str, u32)]) -> Value {
-        let reply = self.put(&Self::cart(lines)).await;
-        assert_eq!(reply.status, 201, "{}", reply.body);
+        let reply = self.put_until_decided(&Self::cart(lines)).await;
+        assert!(reply.status.is_success(), "{}", reply.body);
         assert_eq!(reply.state(), "awaiting_payment");
         reply.body
     }
@@ -159,6 +169,18 @@ impl Shopper {
             let response = self.request(Method::GET, "").send().await.ok()?;
             let reply = Reply::of(response).await;
             (reply.state() == state).then_some(reply.body)
+        })
+        .await
+    }
+
+    /// Waits until the order has ended, paid or not; answers the state that it ended in.
+    pub async fn ends(&self) -> String {
+        let what = format!("order {} ends", self.order_id);
+        eventually(&what, SOON, || async {
+            let response = self.request(Method::GET, "").send().await.ok()?;
+            let state = Reply::of(response).await.state().to_owned();
+            let open = ["", "reserving", "awaiting_payment", "paying", "confirmed", "closing"];
+            (!open.contains(&state.as_str())).then_some(state)
         })
         .await
     }

@@ -27,8 +27,6 @@ where
 /// # Panics
 /// When it does not.
 pub async fn within<T>(what: &str, limit: Duration, work: impl Future<Output = T>) -> T {
-    match timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => panic!("not within {limit:?}: {what}"),
-    }
+    let Ok(done) = timeout(limit, work).await else { panic!("not within {limit:?}: {what}") };
+    done
 }

@@ -1,5 +1,6 @@
 //! What clients of other makes see: a real browser, and schemathesis with the API's own
 //! description in hand. Each runs in a process of its own, on a shop of its own.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
 //! Stock in Postgres, batch by batch, on a database of its own.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use activities::{Database, inventory};
 use domain::{CartLine, CartLines, Fingerprint, OrderId, OrderSecret, OrderState};

@@ -18,6 +18,7 @@ use temporalio_client::{
     Client, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowSignalOptions,
     WorkflowStartOptions, errors::WorkflowStartError,
 };
+use temporalio_common::data_converters::{PayloadConverter, RawValue};
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, PaymentEvent, Settle, SettleInput, TASK_QUEUE};
 
@@ -133,6 +134,7 @@ async fn wake(
         .request_id(format!("{}/{}", event.event_id, event.attempts))
         .build();
     let said = PaymentEvent { event_id: event.event_id.clone() };
+    let said = RawValue::from_value(&said, &PayloadConverter::default());
     client
         .get_workflow_handle::<Checkout>(order.workflow_id())
         .signal(Checkout::payment_event, said, signal)

@@ -10,6 +10,7 @@ use std::{pin::pin, time::Duration};
 
 use domain::{EndReason, OrderState, Refusal, payment::admit_attempt};
 use futures::future::FusedFuture;
+use temporalio_common::data_converters::RawValue;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
     SyncWorkflowContext, TimerOptions, TimerResult, WaitConditionOptions,
@@ -228,9 +229,11 @@ impl Checkout {
         OrderState::Refused
     }
 
-    /// The provider said something about this order's payment. A wake-up, never a fact.
+    /// The provider said something about this order's payment. A wake-up, never a fact: whatever
+    /// comes with it is kept in the history and not read, so that nothing sent by hand in the
+    /// Temporal UI can stop the order. Senders send a [`PaymentEvent`].
     #[signal(name = "payment_event")]
-    pub fn payment_event(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _event: PaymentEvent) {
+    pub fn payment_event(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _event: RawValue) {
         self.provider_spoke = true;
     }
 

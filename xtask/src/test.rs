@@ -41,6 +41,8 @@ fn suites(servers: &Servers, task: &Task, counted: &mut Count) -> anyhow::Result
     let mut rust = places::cargo();
     rust.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     rust.envs(environment.iter().cloned());
+    // Most of a system test is waiting.
+    rust.env("RUST_TEST_THREADS", "4");
     let mut passed = suite::cargo_test("Rust tests", &mut rust, task, counted)?;
 
     let mut stripe = Command::new("node");

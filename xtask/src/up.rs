@@ -346,8 +346,16 @@ fn empty(binaries: Option<&Binaries>, settings: &Settings, task: &Task) -> anyho
     if settings.own_temporal.is_none() {
         task.progress.done("--fresh leaves the Temporal server at TEMPORAL_ADDRESS as it is: it is not ours to empty");
     }
-    remove(&state)?;
-    places::make_private(&state)?;
+    for entry in fs::read_dir(&state).with_context(|| format!("read {}", state.display()))? {
+        let path = entry.with_context(|| format!("read {}", state.display()))?.path();
+        // Tests that are under way, and the tools that they installed, are not the shop's.
+        let not_the_shops = ["test", "schemathesis"].iter().any(|name| path.ends_with(name));
+        if path.is_dir() && !not_the_shops {
+            remove(&path)?;
+        } else if path.is_file() {
+            fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
     task.progress.done("emptied the state");
     Ok(())
 }

@@ -35,7 +35,16 @@ pub async fn post(
         Known::Written(stored) => *stored,
         Known::Reserving(_) => return Err(Problem::new(Kind::StillReserving).retry_after(1)),
     };
-    let paid = tokio::spawn(async move { pay(&app, order, stored, request).await }).await;
+    let paid = tokio::spawn(async move {
+        let turn = app.turns.wait(order).await;
+        let stored = match turn.waited {
+            // Whoever had the turn before has changed it.
+            true => orders::find(&app.model.pool, order).await?.unwrap_or(stored),
+            false => stored,
+        };
+        pay(&app, order, stored, request).await
+    })
+    .await;
     paid.map_err(|_| Problem::new(Kind::Internal))?
 }
 

@@ -21,7 +21,7 @@ use workflows::{Change, ChangeOutcome, ChangeRequest};
 
 use crate::{
     app::App,
-    pages::openapi,
+    pages::{self, openapi},
     problem::{Answer, Kind, Problem},
 };
 
@@ -50,6 +50,8 @@ pub fn guarded() -> Router<App> {
 pub fn open() -> Router<App> {
     Router::new()
         .merge(crate::health::router())
+        .merge(pages::explanations())
+        .merge(pages::docs())
         .route("/", get(|| async { Html(include_str!("../../templates/operator.html")) }))
         .route(
             "/openapi.json",

@@ -1,0 +1,98 @@
+//! Pages and documents that the shop serves besides its API.
+
+use reqwest::{Method, Response};
+use serde_json::Value;
+use system_tests::{Shop, Shopper};
+
+use crate::support::is_problem;
+
+async fn get(shop: &Shop, path: &str) -> Response {
+    let answer = shop.shopper().anonymous(Method::GET, path).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    answer
+}
+
+fn media_type(answer: &Response) -> String {
+    answer.headers()["content-type"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_front_page_is_html() {
+    let shop = Shop::shared().await;
+    let home = get(&shop, "/").await;
+    assert!(media_type(&home).starts_with("text/html"));
+    let page = home.text().await.unwrap();
+    assert!(page.contains("<!doctype html>") && page.contains("/docs"), "{page}");
+}
+
+#[tokio::test]
+async fn the_docs_work_without_the_internet() {
+    let shop = Shop::shared().await;
+    let docs = get(&shop, "/docs").await;
+    assert!(media_type(&docs).starts_with("text/html"));
+    let page = docs.text().await.unwrap();
+    let is_source =
+        |text: &&str| matches!(text.rsplit_once('.'), Some((_, "js" | "css" | "png" | "woff2")));
+    let sources: Vec<&str> = page.split(['"', '\'']).filter(is_source).collect();
+    assert!(!sources.is_empty(), "{page}");
+    for source in sources {
+        assert!(!source.contains("//"), "{source} comes from elsewhere");
+        get(&shop, &format!("/docs/{}", source.trim_start_matches("./"))).await;
+    }
+}
+
+#[tokio::test]
+async fn openapi_describes_every_path_of_the_shop() {
+    let shop = Shop::shared().await;
+    let answer = get(&shop, "/openapi.json").await;
+    assert!(media_type(&answer).starts_with("application/json"));
+    let document: Value = answer.json().await.unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    for (path, verbs) in [
+        ("/v1/products", &["get"][..]),
+        ("/v1/products/{sku}", &["get"]),
+        ("/v1/stock-check", &["post"]),
+        ("/v1/checkouts/{order_id}", &["put", "get", "delete"]),
+        ("/v1/checkouts/{order_id}/payment", &["post"]),
+        ("/v1/checkouts/{order_id}/events", &["get"]),
+        ("/v1/analytics", &["post"]),
+        ("/v1/webhooks/stripe", &["post"]),
+        ("/livez", &["get"]),
+        ("/readyz", &["get"]),
+    ] {
+        for verb in verbs {
+            assert!(document["paths"][path][verb].is_object(), "{verb} {path} is not described");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_shop_is_alive_and_ready() {
+    let shop = Shop::shared().await;
+    get(&shop, "/livez").await;
+    get(&shop, "/readyz").await;
+}
+
+#[tokio::test]
+async fn the_operators_listener_has_its_own_page_and_description() {
+    let shop = Shop::shared().await;
+    let operator = shop.operator();
+    let page = operator.without_token(Method::GET, "/").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let document = Shopper::send(operator.without_token(Method::GET, "/openapi.json")).await;
+    for path in ["/v1/orders", "/v1/orders/{order_id}", "/v1/stock/{sku}", "/v1/products/{sku}"] {
+        assert!(document.body["paths"][path].is_object(), "{path} is not described");
+    }
+}
+
+#[tokio::test]
+async fn no_file_but_the_shops_own_can_be_had() {
+    let shop = Shop::shared().await;
+    get(&shop, "/assets/shop.css").await;
+    for path in ["..%2f..%2fCargo.toml", "%2fetc%2fpasswd", "..%5c..%5cCargo.toml", "no-such.css"] {
+        for folder in ["assets", "images"] {
+            let request = shop.shopper().anonymous(Method::GET, &format!("/{folder}/{path}"));
+            is_problem(&Shopper::send(request).await, "not-found");
+        }
+    }
+}

@@ -68,6 +68,9 @@ async fn assert_every_event_has_its_version(database: &PgPool) {
     assert!(broken.is_empty(), "events and versions of {broken:?}");
 }
 
+/// An order's state, its total, and what the shop has of that by its books.
+type Standing = (String, Option<i64>, RangeInclusive<Option<i64>>);
+
 /// At most one capture an order, and none without an order that is paid, less what was given back;
 /// an ended unpaid order has nothing set aside and nothing taken.
 async fn assert_money_agrees(database: &PgPool, ledger: &Value) {
@@ -81,10 +84,9 @@ async fn assert_money_agrees(database: &PgPool, ledger: &Value) {
     .unwrap();
     // What is on its way back may have gone already.
     let owned = |row: &PgRow| row.get("owned_at_least")..=row.get("owned");
-    let orders: BTreeMap<String, (String, Option<i64>, RangeInclusive<Option<i64>>)> = rows
-        .iter()
-        .map(|row| (row.get("id"), (row.get("state"), row.get("total_minor"), owned(row))))
-        .collect();
+    let order = |row: &PgRow| (row.get("state"), row.get("total_minor"), owned(row));
+    let orders: BTreeMap<String, Standing> =
+        rows.iter().map(|row| (row.get("id"), order(row))).collect();
     let mut paid_on: BTreeMap<&str, i64> = BTreeMap::new();
     for intent in ledger["intents"].as_array().unwrap() {
         let number = |name: &str| intent[name].as_i64().unwrap();

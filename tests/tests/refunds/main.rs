@@ -1,4 +1,5 @@
 //! Money that goes back: what operators ask for, what is made at the provider, and disputes.
+#![allow(clippy::unwrap_used, reason = "a helper that can't go on fails the test")]
 
 mod asked;
 mod faults;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use system_tests::{Operator, Reply, Shop, Shopper, eventually};
+use system_tests::{Operator, Reply, Shop, Shopper, eventually, http_client};
 use uuid::Uuid;
 
 /// How long a refund may take with everything up.
@@ -64,8 +65,7 @@ async fn count_at_provider(shop: &Shop, order: Uuid) -> usize {
 /// A call of the provider's API by somebody else than the shop.
 async fn provider(shop: &Shop, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
     let url = format!("{}/v1/{path}", shop.sandbox_url());
-    let request =
-        reqwest::Client::new().request(method.clone(), url).bearer_auth("sk_test_sandbox");
+    let request = http_client().request(method.clone(), url).bearer_auth("sk_test_sandbox");
     let request = if method == Method::POST { request.form(form) } else { request };
     let reply = Shopper::send(request).await;
     assert!(reply.status.is_success(), "{path}: {}", reply.body);

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually};
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually, http_client};
 
 use crate::{SOON, eur, paid, paid_by, provider, refund, refunds_are};
 
@@ -66,7 +66,7 @@ async fn an_event_that_is_sent_again_changes_nothing() {
             shop.sandbox_url(),
             event["event_id"].as_str().unwrap()
         );
-        drop(reqwest::Client::new().post(url).send().await);
+        drop(http_client().post(url).send().await);
     }
     refund(&operator, shopper.order_id, json!({"amount": eur(1)})).await;
     refunds_are(&operator, shopper.order_id, &["succeeded"; 2]).await;
@@ -90,7 +90,7 @@ async fn an_authorization_that_is_let_go_is_no_refund() {
     .await;
     // The bank has set the money aside, and the shop does not know when the shopper calls it off.
     shop.faults(json!({"webhooks": {"delay_ms": 1_500}})).await;
-    let approve = reqwest::Client::new().post(bank).form(&[("answer", "approve")]);
+    let approve = http_client().post(bank).form(&[("answer", "approve")]);
     approve.send().await.unwrap();
     let cancelled = shopper.cancel().await;
     assert!(cancelled.status.is_success(), "{}", cancelled.body);
@@ -133,7 +133,7 @@ async fn a_lost_dispute_is_the_end_of_refunds() {
     shopper.reaches("partially_refunded").await;
     let intent = intent_of(&shop, &shopper).await;
     let button = format!("{}/console/dispute/{intent}", shop.sandbox_url());
-    reqwest::Client::new().post(button).send().await.unwrap();
+    http_client().post(button).send().await.unwrap();
     shopper.reaches("disputed").await;
     let disputes = provider(&shop, Method::GET, "disputes", &[]).await;
     let dispute = disputes["data"][0]["id"].as_str().unwrap().to_owned();

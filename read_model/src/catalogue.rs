@@ -173,22 +173,25 @@ async fn read(pool: &PgPool, skus: Option<&[String]>) -> Result<Vec<Product>, Re
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let currency =
-                row.currency.parse().map_err(|_| ReadError::Stored(row.currency.clone()))?;
-            Ok(Product {
-                sku: row.sku.parse().map_err(|_| ReadError::Stored(row.sku.clone()))?,
-                name: row.name,
-                description: row.description,
-                image_url: row.image_url,
-                price: Money::new(row.price_minor, currency),
-                version: row.version,
-                available: row.available,
-                stock_version: row.stock_version,
-            })
+    // A product that can't be read is not for sale; it must not close the shop for all others.
+    let products = rows.into_iter().filter_map(|row| {
+        let sku = row.sku.parse().ok();
+        let Some((sku, currency)) = sku.zip(row.currency.parse().ok()) else {
+            tracing::error!(row.sku, row.currency, "a stored product can't be read");
+            return None;
+        };
+        Some(Product {
+            sku,
+            name: row.name,
+            description: row.description,
+            image_url: row.image_url,
+            price: Money::new(row.price_minor, currency),
+            version: row.version,
+            available: row.available,
+            stock_version: row.stock_version,
         })
-        .collect()
+    });
+    Ok(products.collect())
 }
 
 fn now_ms() -> i64 {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use temporalio_client::Client;
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
+    interceptors::ActivityInboundInterceptor,
     runtime::{
         PollerBehavior, RuntimeOptions,
         worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
@@ -47,9 +48,8 @@ pub struct Settings {
 pub struct Prepared {
     client: Client,
     database: Database,
-    saga: Saga,
     listen_url: String,
-    cached_workflows: usize,
+    options: WorkerOptions,
 }
 
 /// Connects to Postgres and the provider. `local` is told of changes before anybody else: the
@@ -79,16 +79,26 @@ pub async fn prepare(
         }
         everybody.notify_one();
     });
+    let saga = Saga::new(database.clone(), provider, changes);
     Ok(Prepared {
         client,
-        saga: Saga::new(database.clone(), provider, changes),
         database,
         listen_url: shared.database_url.clone(),
-        cached_workflows: settings.worker_cached_workflows,
+        options: options(saga, settings.worker_cached_workflows)?,
     })
 }
 
 impl Prepared {
+    /// Has every activity pass through `interceptor`, which may look at it, delay it or fail it.
+    #[must_use]
+    pub fn with_activity_interceptor(
+        mut self,
+        interceptor: impl ActivityInboundInterceptor,
+    ) -> Self {
+        self.options.activity_inbound_interceptor(interceptor);
+        self
+    }
+
     /// Runs until `stop` is cancelled, then finishes what is under way. The future stays on its
     /// thread: drive it from `main`, or from a thread of its own.
     ///
@@ -107,8 +117,7 @@ impl Prepared {
             stop.clone(),
         ));
         let mut worker =
-            Worker::new(&runtime, self.client, options(self.saga, self.cached_workflows)?)
-                .context("make the Temporal worker")?;
+            Worker::new(&runtime, self.client, self.options).context("make the Temporal worker")?;
         let shut_down = worker.shutdown_handle();
         let stopped = stop.clone();
         let stopper = async move {

@@ -42,14 +42,17 @@ async fn cancel(app: &App, order: OrderId, known: Known) -> Answer<Response> {
     {
         return as_it_is(stored);
     }
-    if app.temporal.cancel(order).await? == Some(CancelAnswer::AlreadyPaid) {
-        return Err(Problem::new(Kind::AlreadyPaid));
-    }
+    let taken = match app.temporal.cancel(order).await? {
+        Some(CancelAnswer::AlreadyPaid) => return Err(Problem::new(Kind::AlreadyPaid)),
+        Some(CancelAnswer::Cancelling) => true,
+        None => false,
+    };
     let decided = |stored: &StoredOrder| {
         let state = stored.checkout.changing.state;
         state.has_ended() || state.is_bought()
     };
     match (wait_until(app, order, RELEASED_WITHIN, decided).await?, known) {
+        (Some(stored), _) if taken => as_it_is(&on_its_way_out(stored)),
         (Some(stored), _) => as_it_is(&stored),
         (None, Known::Written(stored)) => as_it_is(&stored),
         (None, Known::Reserving(memo)) => {
@@ -61,6 +64,17 @@ async fn cancel(app: &App, order: OrderId, known: Known) -> Answer<Response> {
 
 const fn is_on_its_way_out(state: OrderState) -> bool {
     state.has_ended() || state.is_bought() || matches!(state, OrderState::Closing)
+}
+
+/// The order's workflow has taken the cancel, and takes no further attempt. The row says so once
+/// the call to the provider that was under way has come back.
+fn on_its_way_out(mut stored: StoredOrder) -> StoredOrder {
+    let changing = &mut stored.checkout.changing;
+    if !is_on_its_way_out(changing.state) {
+        changing.state = OrderState::Closing;
+        changing.next_action_url = None;
+    }
+    stored
 }
 
 fn as_it_is(stored: &StoredOrder) -> Answer<Response> {

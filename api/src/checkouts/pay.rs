@@ -37,11 +37,13 @@ pub async fn post(
     };
     let paid = tokio::spawn(async move {
         let turn = app.turns.wait(order).await;
-        let stored = match turn.waited {
-            // Whoever had the turn before has changed it.
-            true => orders::find(&app.model.pool, order).await?.unwrap_or(stored),
-            false => stored,
+        let changed = if turn.waited {
+            // By whoever had the turn before.
+            orders::find(&app.model.pool, order).await?
+        } else {
+            None
         };
+        let stored = changed.unwrap_or(stored);
         pay(&app, order, stored, request).await
     })
     .await;

@@ -1,0 +1,28 @@
+//! What goes wrong: activities that fail, processes that die, a provider that is down, clients
+//! that hang up, and what becomes of orders then.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says by panicking that something is wrong, and then what it prints is shown"
+)]
+
+mod faults {
+    mod buying;
+    mod chance;
+    mod hang_ups;
+    mod kills;
+    mod mishaps;
+    mod outage;
+    mod paths;
+    mod provider;
+    mod races;
+    mod recordings;
+    mod replayer;
+    mod saga;
+    mod second_run;
+    mod sessions;
+    mod story;
+    mod temporal;
+    mod transactions;
+    mod worker;
+}

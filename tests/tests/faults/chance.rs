@@ -1,0 +1,37 @@
+//! Chance that can be had again: the seed is printed, and `FAULTS_SEED` takes it back.
+
+use std::env;
+
+/// A sequence of numbers that looks random (Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators": SplitMix64).
+#[derive(Clone, Debug)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// Begins with a seed of this run's own, or with the one of an earlier run.
+    pub fn seeded() -> Self {
+        let given = env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+        println!("FAULTS_SEED={seed}");
+        Self(seed)
+    }
+
+    /// Another sequence, for the `number`th of those who go on at the same time.
+    pub fn branch(&self, number: u64) -> Self {
+        let mut branch = Self(self.0 ^ number.wrapping_mul(0xd134_2543_de82_ef95));
+        branch.next();
+        branch
+    }
+
+    /// A number from 0 to `limit`, which it does not reach.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

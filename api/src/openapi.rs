@@ -95,6 +95,14 @@ fn every_operation_is_a_route_and_every_route_an_operation() {
 }
 
 #[test]
+fn a_currency_is_described_as_the_domain_reads_it() {
+    for document in documents() {
+        let described = texts(&document["components"]["schemas"]["Currency"]["enum"]);
+        assert_eq!(described, domain::Currency::codes().collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn every_reference_resolves() {
     for document in documents() {
         let pointers = texts(&document).into_iter().filter(|text| text.starts_with("#/"));

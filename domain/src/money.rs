@@ -29,6 +29,11 @@ const ISO_4217: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN 
     ZWG";
 
 impl Currency {
+    /// The codes that there are.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        ISO_4217.split_ascii_whitespace()
+    }
+
     /// The code, upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -60,9 +65,7 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.as_bytes() {
-            &[a, b, c] if ISO_4217.split_ascii_whitespace().any(|code| code == text) => {
-                Ok(Self([a, b, c]))
-            }
+            &[a, b, c] if Self::codes().any(|code| code == text) => Ok(Self([a, b, c])),
             _ => Err(InvalidCurrency),
         }
     }

@@ -29,6 +29,8 @@ async fn every_answer_is_as_the_api_is_described() {
     let shop = Shop::open(ShopOptions::default()).await;
     let operator = shop.operator();
     let mut schemathesis = Command::new("./run.sh");
+    // The same requests each time: a run that fails can be had again.
+    schemathesis.args(["--seed", "4217"]);
     schemathesis.env("SHOP_URL", shop.url());
     schemathesis.env("OPERATOR_URL", operator.url()).env("OPERATOR_TOKEN", operator.token());
     passes(schemathesis, "schemathesis").await;

@@ -89,8 +89,7 @@ fn newest() -> anyhow::Result<Option<(u32, PathBuf)>> {
 fn version_of(postgres: &Path) -> Option<u32> {
     let output = Command::new(postgres).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    let number =
-        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let number = text.strip_prefix("postgres (PostgreSQL) ")?;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 

@@ -146,7 +146,11 @@ fn options(saga: Saga, cached_workflows: usize) -> anyhow::Result<WorkerOptions>
         .build();
     Ok(WorkerOptions::new(TASK_QUEUE)
         .max_cached_workflows(cached_workflows)
-        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(16))
+        // Half of them for the first task of each workflow. By default it would be one in five,
+        // and with fewer of them than the task queue has partitions, new orders and operators'
+        // changes wait for seconds while those that are under way do not.
+        .nonsticky_to_sticky_poll_ratio(0.5)
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .tuner(slots)
         // A call learns with its heartbeat that the shopper has called it off.

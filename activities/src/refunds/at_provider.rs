@@ -76,10 +76,11 @@ impl Payments {
         };
         let now = self.ask_refund(&id).await?;
         if let Some(row) = row {
-            if row.provider_refund.is_none() {
-                return self.sent(seen.refund_id, &row, now).await;
-            }
-            return Ok(standing(&now));
+            return match &row.provider_refund {
+                None => self.sent(seen.refund_id, &row, now).await,
+                Some(known) if *known == now.id => Ok(standing(&now)),
+                Some(_) => Err(nonsense(&now.id, row.order_id)),
+            };
         }
         if now.is_release() || now.word() == ProviderWord::Undone {
             return Ok(RefundStanding::NotCounted);

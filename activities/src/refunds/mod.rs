@@ -61,29 +61,41 @@ pub async fn find(pool: &PgPool, refund: RefundId) -> Result<Option<RefundRow>, 
     }))
 }
 
-/// The refund that has this id at the provider, or that says so itself and is not known there yet.
+/// Which refund of ours the provider's `provider_refund` of `order` is, and where it stands if it is
+/// written down: the one that is known by that id; else the one whose id it carries (`says`), if
+/// that one still waits to be made or is not known; else a new one, with an id made from its own.
 ///
 /// # Errors
 /// When Postgres can't be asked.
 pub async fn known_as(
     pool: &PgPool,
+    order: OrderId,
     provider_refund: &str,
     says: Option<RefundId>,
-) -> Result<Option<(RefundId, RefundState)>, DatabaseError> {
+) -> Result<(RefundId, Option<RefundState>), DatabaseError> {
     let row = sqlx::query!(
-        "select refund_id, state from refunds
-         where provider_refund = $1
-            or (refund_id = $2 and provider_refund is null and state = 'pending')
-         order by provider_refund is null
-         limit 1",
+        r#"select refund_id, state,
+            coalesce(provider_refund = $1, false) as "by_provider!",
+            order_id = $3 and state = 'pending' and provider_refund is null as "to_be_made!"
+         from refunds
+         where provider_refund = $1 or refund_id = $2
+         order by 3 desc
+         limit 1"#,
         provider_refund,
         says.map(|id| id.0),
+        order.0,
     )
     .fetch_optional(pool)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let state = row.state.parse().map_err(|_| DatabaseError::Stored(row.state))?;
-    Ok(Some((RefundId(row.refund_id), state)))
+    match row {
+        Some(row) if row.by_provider || row.to_be_made => {
+            let state = row.state.parse().map_err(|_| DatabaseError::Stored(row.state))?;
+            Ok((RefundId(row.refund_id), Some(state)))
+        }
+        // A copy of an id that another refund has.
+        Some(_) => Ok((RefundId::of_provider(provider_refund), None)),
+        None => Ok((says.unwrap_or_else(|| RefundId::of_provider(provider_refund)), None)),
+    }
 }
 
 /// Keeps the provider's id of a refund.

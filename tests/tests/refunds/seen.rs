@@ -4,7 +4,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually, http_client};
 
-use crate::{SOON, eur, paid, paid_by, provider, refund, refunds_are};
+use uuid::Uuid;
+
+use crate::{
+    SOON, count_at_provider, eur, paid, paid_by, provider, refund, refund_as, refunds_are,
+};
 
 async fn intent_of(shop: &Shop, shopper: &Shopper) -> String {
     shop.payments_of(shopper.order_id).await[0]["payment_intent"].as_str().unwrap().to_owned()
@@ -45,6 +49,29 @@ async fn a_refund_at_the_provider_arrives_once() {
     let checkout = shopper.reaches("refunded").await;
     assert_eq!(checkout["version"], json!(version.as_i64().unwrap() + 2));
     assert_eq!(operator.stock(&sku).await, (4, 0, 1));
+    assert_invariants(&shop).await;
+}
+
+#[tokio::test]
+async fn a_refund_at_the_provider_that_carries_an_id_of_ours_keeps_it() {
+    let shop = Shop::open(ShopOptions::default()).await;
+    let (sku, operator) = (shop.product(5).await, shop.operator());
+    let shopper = paid(&shop, &[(&sku, 1)]).await;
+    let (intent, id) = (intent_of(&shop, &shopper).await, Uuid::new_v4());
+    let named = id.to_string();
+    let form = [("payment_intent", &*intent), ("amount", "300"), ("metadata[refund_id]", &*named)];
+    provider(&shop, Method::POST, "refunds", &form).await;
+    let refunds = refunds_are(&operator, shopper.order_id, &["succeeded"]).await;
+    assert_eq!(refunds[0]["refund_id"], json!(id));
+    let same = refund_as(&operator, shopper.order_id, id, json!({"amount": eur(300)})).await;
+    assert_eq!((same.status.as_u16(), same.problem()), (422, "refund-id-reused"));
+
+    // A second one with the same id is another refund all the same.
+    provider(&shop, Method::POST, "refunds", &form).await;
+    let refunds = refunds_are(&operator, shopper.order_id, &["succeeded"; 2]).await;
+    assert_ne!(refunds[1]["refund_id"], json!(id));
+    assert_eq!(shopper.reaches("partially_refunded").await["refunded"], eur(600));
+    assert_eq!(count_at_provider(&shop, shopper.order_id).await, 2);
     assert_invariants(&shop).await;
 }
 

@@ -7,7 +7,7 @@ use activities::{
     refunds,
 };
 use anyhow::Context;
-use domain::{OrderId, RefundId, RefundState};
+use domain::{OrderId, RefundState};
 use temporalio_client::{
     Client, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
 };
@@ -22,15 +22,12 @@ pub(super) async fn refund(
     order: OrderId,
 ) -> anyhow::Result<Outcome> {
     let object = event.object.as_ref().context("the event names no refund")?;
-    let known = refunds::known_as(database.pool(), &object.id, object.says()).await?;
-    let refund_id = match known {
-        // That it was made is no news of a refund that is over.
-        Some((_, state)) if event.event_type == "refund.created" && is_over(state) => {
-            return Ok(Outcome::Known);
-        }
-        Some((refund, _)) => refund,
-        None => RefundId::of_provider(&object.id),
-    };
+    let (refund_id, state) =
+        refunds::known_as(database.pool(), order, &object.id, object.says()).await?;
+    // That it was made is no news of a refund that is over.
+    if event.event_type == "refund.created" && state.is_some_and(is_over) {
+        return Ok(Outcome::Known);
+    }
     let provider_refund = Some(object.id.clone());
     let seen = SeenRefund { refund_id, order_id: order, provider_refund };
     let options = options(refund_id.workflow_id(), format!("A refund of order {order}"));

@@ -2,7 +2,7 @@
 
 use domain::{OrderId, OrderState, PaymentState, RefundId};
 use serde::Deserialize;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::database::DatabaseError;
 
@@ -146,7 +146,8 @@ pub async fn record_outcome(
     outcome: Outcome,
 ) -> Result<(), DatabaseError> {
     sqlx::query!(
-        "update webhook_deliveries set outcome = $2, updated_at = clock_timestamp()
+        "update webhook_deliveries
+         set outcome = $2, detail = null, updated_at = clock_timestamp()
          where event_id = $1 and outcome is null",
         event_id,
         outcome.as_str(),
@@ -170,4 +171,22 @@ pub async fn record_failure(pool: &PgPool, event_id: &str, why: &str) -> Result<
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// Makes an event due, whatever became of it. False when there is no such event. How often it was
+/// taken up goes on counting: each delivery has its own number.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn replay(connection: &mut PgConnection, event_id: &str) -> Result<bool, DatabaseError> {
+    let due = sqlx::query!(
+        "update webhook_deliveries
+         set outcome = null, detail = null, next_attempt_at = clock_timestamp(),
+             updated_at = clock_timestamp()
+         where event_id = $1",
+        event_id,
+    )
+    .execute(connection)
+    .await?;
+    Ok(due.rows_affected() == 1)
 }

@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, types::Json};
 use workflows::{Change, ChangeOutcome, ChangeRequest, StockLevel};
 
-use crate::database::DatabaseError;
+use crate::{database::DatabaseError, inbox};
 
 /// Makes `request`'s change, unless it was made before: then answers what came of it.
 ///
@@ -21,10 +21,18 @@ pub async fn apply(
         Change::AdjustStock { sku, on_hand_delta } => {
             adjust_stock(connection, sku.as_str(), *on_hand_delta).await?
         }
+        Change::ReplayWebhook { event_id } => {
+            if inbox::replay(connection, event_id).await? {
+                ChangeOutcome::WebhookDue
+            } else {
+                ChangeOutcome::UnknownWebhook
+            }
+        }
     };
     let kind = match request.change {
         Change::PutProduct { .. } => "put_product",
         Change::AdjustStock { .. } => "adjust_stock",
+        Change::ReplayWebhook { .. } => "replay_webhook",
     };
     sqlx::query!(
         "insert into operator_changes (change_id, kind, actor, reason, request, outcome)

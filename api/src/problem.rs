@@ -57,6 +57,8 @@ problems! {
     UnknownSku "unknown-sku" NOT_FOUND "The shop has no such product"
         "The member 'skus' names them. Take them out of the cart.",
     OrderNotFound "order-not-found" NOT_FOUND "There is no such order" "Look at the id.",
+    WebhookNotFound "webhook-not-found" NOT_FOUND "There is no such webhook event"
+        "Look at the id: it is the provider's.",
     NotFound "not-found" NOT_FOUND "There is nothing here" "The API is described at /docs.",
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "That can't be done here"
         "The header 'Allow' says what can be done. The API is described at /docs.",

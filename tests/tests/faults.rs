@@ -10,6 +10,7 @@ mod faults {
     mod buying;
     mod chance;
     mod hang_ups;
+    mod inbox;
     mod kills;
     mod mishaps;
     mod outage;

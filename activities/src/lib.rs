@@ -1,7 +1,8 @@
 //! What the sagas do: Postgres writes and the payment provider.
 //!
 //! Each activity is bound here to its declaration in `workflows` and is thin; the work is in
-//! [`inventory`], [`orders`], [`payments`], [`refunds`], [`disputes`] and [`operator_changes`].
+//! [`inventory`], [`orders`], [`payments`], [`refunds`], [`disputes`], [`operator_changes`] and
+//! [`reconciliation`].
 //! Every one of them may run twice, late, or on two workers at once: what protects the order is
 //! the state of its row, never a clock and never the workflow's memory.
 
@@ -14,6 +15,7 @@ pub mod operator_changes;
 pub mod orders;
 pub mod payments;
 pub mod provider;
+pub mod reconciliation;
 pub mod refunds;
 
 mod saga;
@@ -21,4 +23,5 @@ mod saga;
 pub use changes::{ChangeSink, Changes};
 pub use database::Database;
 pub use provider::Provider;
+pub use reconciliation::Reconciler;
 pub use saga::Saga;

@@ -1,6 +1,7 @@
 //! The payment provider: a small client of Stripe's API, the calls that a checkout needs. Those of
-//! refunds and disputes are in [`refunds`].
+//! refunds and disputes are in [`refunds`], whole lists in [`books`].
 
+pub mod books;
 pub mod refunds;
 
 use std::time::Duration;

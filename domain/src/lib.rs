@@ -11,6 +11,7 @@ pub mod id;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod reconciliation;
 pub mod refund;
 pub mod secret;
 pub mod webhook;

@@ -8,6 +8,7 @@ mod inbox_news;
 pub mod operators;
 pub mod orders;
 mod pool;
+pub mod reconciliation;
 pub mod refunds;
 pub mod webhooks;
 

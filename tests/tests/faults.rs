@@ -17,6 +17,7 @@ mod faults {
     mod paths;
     mod provider;
     mod races;
+    mod reconciling;
     mod recordings;
     mod replayer;
     mod saga;

@@ -10,7 +10,9 @@ use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use time::OffsetDateTime;
 
-use crate::{ChangeOutcome, ChangeRequest, RefundRequest, SeenDispute, SeenRefund};
+use crate::{
+    ChangeOutcome, ChangeRequest, Finding, ReconcileInput, RefundRequest, SeenDispute, SeenRefund,
+};
 
 /// Asks for stock.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -194,6 +196,24 @@ pub struct FinishRefund {
     pub standing: RefundStanding,
 }
 
+/// What one side of a reconciliation came to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Checked {
+    /// How many were looked at.
+    pub checked: u64,
+    /// What does not agree.
+    pub findings: Vec<Finding>,
+}
+
+/// Asks that a finding be written down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordFinding {
+    /// What was found.
+    pub finding: Finding,
+    /// Whether its repair was begun.
+    pub begun: bool,
+}
+
 /// The activities of the sagas. Those marked local touch only our own database.
 pub struct SagaActivities;
 
@@ -286,6 +306,36 @@ impl SagaActivities {
     /// Asks the provider where a dispute stands, and brings the order in step with it.
     #[activity(name = "look_at_dispute")]
     pub fn look_at_dispute(seen: SeenDispute) -> Result<DisputeStanding, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down that this run of a reconciliation has begun; asked for, it is audited.
+    #[activity(name = "begin_reconciliation")]
+    pub fn begin_reconciliation(input: ReconcileInput) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Looks for open orders and refunds without a workflow, and for stock that does not add up.
+    #[activity(name = "check_orders")]
+    pub fn check_orders(input: ReconcileInput) -> Result<Checked, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Holds the provider's payments, refunds and disputes against ours.
+    #[activity(name = "check_payments")]
+    pub fn check_payments(input: ReconcileInput) -> Result<Checked, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down a finding; a repair that was begun is audited.
+    #[activity(name = "record_finding")]
+    pub fn record_finding(input: RecordFinding) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down that this run has ended, and how many orders and payments it looked at.
+    #[activity(name = "finish_reconciliation")]
+    pub fn finish_reconciliation(checked: (u64, u64)) -> Result<(), ActivityError> {
         unimplemented!()
     }
 

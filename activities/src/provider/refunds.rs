@@ -54,8 +54,19 @@ impl ProviderRefund {
     /// Whether it is this refund of ours.
     #[must_use]
     pub fn is(&self, refund: RefundId) -> bool {
-        let named = self.metadata.refund_id.as_deref();
-        named.and_then(|id| id.parse().ok()) == Some(refund)
+        self.says() == Some(refund)
+    }
+
+    /// The refund of ours that it says it is.
+    #[must_use]
+    pub fn says(&self) -> Option<RefundId> {
+        self.metadata.refund_id.as_deref()?.parse().ok()
+    }
+
+    /// The payment that it is of.
+    #[must_use]
+    pub fn payment_intent(&self) -> Option<&str> {
+        self.payment_intent.as_deref()
     }
 
     /// Whether it gives back money of this payment, in this currency.

@@ -4,6 +4,7 @@ mod access;
 mod orders;
 mod page;
 mod products;
+mod reconciliation;
 mod refunds;
 mod stock;
 mod webhooks;
@@ -41,6 +42,7 @@ pub fn guarded() -> Router<App> {
     Router::new()
         .merge(orders::router())
         .merge(products::router())
+        .merge(reconciliation::router())
         .merge(refunds::router())
         .merge(stock::router())
         .merge(webhooks::router())

@@ -157,7 +157,8 @@ pub async fn concede(shop: &Shop, dispute: &str) {
     provider(shop, Method::POST, &format!("disputes/{dispute}/close"), &[]).await;
 }
 
-async fn provider(shop: &Shop, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
+/// A call of the provider's API by somebody else than the shop.
+pub async fn provider(shop: &Shop, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
     let url = format!("{}/v1/{path}", shop.sandbox_url());
     let request = http_client().request(method.clone(), url).bearer_auth("sk_test_sandbox");
     let request = if method == Method::POST { request.form(form) } else { request };

@@ -5,7 +5,8 @@
 use std::{env, fs, path::PathBuf, sync::Arc};
 
 use futures::{future::BoxFuture, join};
-use system_tests::{assert_invariants, eventually};
+use reqwest::Method;
+use system_tests::{Shopper, assert_invariants, eventually};
 use temporalio_client::WorkflowHistory;
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 use tokio::task::JoinSet;
@@ -43,7 +44,7 @@ const ENDED: [(&str, Path); 15] = [
 ];
 
 /// Orders that took a turn, or have not ended.
-const TURNS: [Recorder; 12] = [
+const TURNS: [Recorder; 13] = [
     |stage| Box::pin(open_awaiting_payment(stage)),
     |stage| Box::pin(open_after_a_decline(stage)),
     |stage| Box::pin(open_at_the_bank(stage)),
@@ -56,6 +57,7 @@ const TURNS: [Recorder; 12] = [
     |stage| Box::pin(refund_being_sent(stage)),
     |stage| Box::pin(refund_made_at_the_provider(stage)),
     |stage| Box::pin(disputed(stage)),
+    |stage| Box::pin(concluded(stage)),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -224,6 +226,26 @@ async fn disputed(stage: Arc<Stage>) -> Vec<Recording> {
     buying::concede(&stage.shop, &dispute).await;
     stage.temporal.ended(&id).await;
     vec![open, record(&stage, "dispute-lost", &id).await]
+}
+
+/// An order whose workflow was terminated is found by a reconciliation, and concluded.
+async fn concluded(stage: Arc<Stage>) -> Vec<Recording> {
+    let order = Order::on(&stage).await;
+    let id = order.workflow_id(Path::Paid);
+    order.hold_and_pay("pm_card_authenticationRequired").await;
+    buying::bank_page(&order.shopper).await;
+    stage.temporal.terminate(&id).await;
+    let asked = stage.shop.operator().request(Method::POST, "/v1/reconciliation");
+    let reply = Shopper::send(asked).await;
+    assert!(reply.status.is_success(), "{}", reply.body);
+    stage.temporal.ended("reconcile-now").await;
+    order.shopper.reaches("cancelled").await;
+    let conclude = format!("conclude/{}", order.shopper.order_id);
+    stage.temporal.ended(&conclude).await;
+    vec![
+        record(&stage, "reconciled", "reconcile-now").await,
+        record(&stage, "concluded", &conclude).await,
+    ]
 }
 
 /// Waits until the order's workflow has begun to wait so often.

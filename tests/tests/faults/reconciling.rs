@@ -3,18 +3,30 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::Method;
+use futures::future::join_all;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually};
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually, http_client};
 use temporalio_client::schedules::{ScheduleOverlapPolicy, TriggerScheduleOptions};
 use uuid::Uuid;
 
 use super::{
     buying,
+    chance::Chance,
     mishaps::Moment,
     paths::{Order, Path, Stage},
     temporal::{self, SOON, Temporal},
 };
+
+/// How long it may take until everything has come to rest.
+const ENDS_WITHIN: Duration = Duration::from_mins(2);
+
+/// A shop that is reconciled only when the test asks for it.
+async fn quiet_shop() -> Shop {
+    let shop = Shop::open(ShopOptions::default()).await;
+    Temporal::of(&shop).await.pause_reconciliations().await;
+    shop
+}
 
 /// Has a reconciliation now; answers what it found.
 async fn reconcile(shop: &Shop) -> Vec<Value> {
@@ -63,7 +75,7 @@ async fn in_ledger(shop: &Shop, intent: &str) -> Value {
 
 #[tokio::test]
 async fn a_hold_whose_workflow_was_terminated_goes_back_and_its_payment_is_closed() {
-    let shop = Shop::open(ShopOptions::default()).await;
+    let shop = quiet_shop().await;
     let (sku, operator) = (shop.product(5).await, shop.operator());
     let temporal = Temporal::of(&shop).await;
     let (waiting, paying, untouched) = (shop.shopper(), shop.shopper(), shop.shopper());
@@ -97,6 +109,7 @@ async fn a_hold_whose_workflow_was_terminated_goes_back_and_its_payment_is_close
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_was_bought_goes_forward_without_its_workflow() {
     let stage = Stage::set().await;
+    stage.temporal.pause_reconciliations().await;
     let order = Order::on(&stage).await;
     let id = order.workflow_id(Path::Paid);
     stage.mishaps.fails_always(&id, "capture", Moment::BeforeEffect);
@@ -114,7 +127,7 @@ async fn an_order_that_was_bought_goes_forward_without_its_workflow() {
 
 #[tokio::test]
 async fn money_that_no_order_is_owed_is_let_go_or_given_back() {
-    let shop = Shop::open(ShopOptions::default()).await;
+    let shop = quiet_shop().await;
     let sku = shop.product(5).await;
     let shopper = shop.shopper();
     shopper.hold(&[(&sku, 1)]).await;
@@ -152,7 +165,7 @@ async fn money_that_no_order_is_owed_is_let_go_or_given_back() {
 
 #[tokio::test]
 async fn refunds_and_disputes_whose_webhooks_are_lost_for_good_are_found() {
-    let shop = Shop::open(ShopOptions::default()).await;
+    let shop = quiet_shop().await;
     let (sku, operator) = (shop.product(5).await, shop.operator());
     let (refunded, disputed) = (shop.shopper(), shop.shopper());
     for shopper in [&refunded, &disputed] {
@@ -185,7 +198,7 @@ async fn refunds_and_disputes_whose_webhooks_are_lost_for_good_are_found() {
 
 #[tokio::test]
 async fn a_refund_whose_workflow_was_terminated_is_made_all_the_same() {
-    let shop = Shop::open(ShopOptions::default()).await;
+    let shop = quiet_shop().await;
     let (sku, operator) = (shop.product(5).await, shop.operator());
     let shopper = shop.shopper();
     shopper.hold(&[(&sku, 2)]).await;
@@ -208,7 +221,7 @@ async fn a_refund_whose_workflow_was_terminated_is_made_all_the_same() {
 
 #[tokio::test]
 async fn what_has_no_one_right_answer_is_listed_and_left_alone() {
-    let shop = Shop::open(ShopOptions::default()).await;
+    let shop = quiet_shop().await;
     let (sku, operator) = (shop.product(5).await, shop.operator());
     let shopper = shop.shopper();
     shopper.hold(&[(&sku, 1)]).await;
@@ -229,6 +242,72 @@ async fn what_has_no_one_right_answer_is_listed_and_left_alone() {
     let audit = operator.get("/v1/audit").await;
     let asked = |change: &&Value| change["kind"] == "reconcile" && change["actor"] == "operator";
     assert_eq!(audit["changes"].as_array().unwrap().iter().filter(asked).count(), 2);
+}
+
+/// What is done to one order, all of it at once: by the operator, and at the provider.
+async fn refund_from_everywhere(shop: &Shop, shopper: &Shopper, sku: &str, mut chance: Chance) {
+    let (operator, order) = (shop.operator(), shopper.order_id);
+    let intent = shop.payments_of(order).await[0]["payment_intent"].clone();
+    let path = format!("/v1/orders/{order}/refunds");
+    let url = format!("{}/v1/refunds", shop.sandbox_url());
+    let requests = (0..6).map(|_| {
+        let amount = 1 + chance.below(900);
+        let mut ask = match chance.below(3) {
+            0 => json!({"amount": {"amount": amount, "currency": "EUR"}}),
+            1 => json!({"lines": [{"sku": sku, "quantity": 1, "restock": true}]}),
+            _ => {
+                let form = [("payment_intent", intent.as_str().unwrap().to_owned())];
+                let form = [&form[..], &[("amount", amount.to_string())]].concat();
+                return http_client().post(&url).bearer_auth("sk_test_sandbox").form(&form);
+            }
+        };
+        ask["refund_id"] = json!(Uuid::new_v4());
+        operator.request(Method::POST, &path).json(&ask)
+    });
+    // Some are refused, and some are never answered: what counts is what the books say later.
+    join_all(requests.map(RequestBuilder::send)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refunds_from_everywhere_while_the_provider_fails_end_with_books_that_agree() {
+    let shop = quiet_shop().await;
+    let (sku, operator) = (shop.product(20).await, shop.operator());
+    let shoppers: Vec<_> = (0..6).map(|_| shop.shopper()).collect();
+    for shopper in &shoppers {
+        shopper.hold(&[(&sku, 2)]).await;
+        shopper.pay("pm_card_visa").await;
+    }
+    for shopper in &shoppers {
+        shopper.reaches("paid").await;
+    }
+    let webhooks = json!({"duplicate_rate": 0.3, "drop_rate": 0.3, "reorder": true});
+    let failing =
+        json!({"error_rate": 0.2, "timeout_after_effect_rate": 0.05, "webhooks": webhooks});
+    shop.faults(failing).await;
+    let chance = Chance::seeded();
+    let branches = (0..).map(|number| chance.branch(number));
+    let all = shoppers.iter().zip(branches);
+    join_all(all.map(|(it, chance)| refund_from_everywhere(&shop, it, &sku, chance))).await;
+    shop.faults(json!({})).await;
+    eventually("the books agree", ENDS_WITHIN, || async {
+        let agree = reconcile(&shop).await.is_empty();
+        let orders = join_all(shoppers.iter().map(|it| operator.order(it.order_id))).await;
+        let at_rest = |order: &Value| order["refund_pending"]["amount"] == 0;
+        (agree && orders.iter().all(at_rest)).then_some(())
+    })
+    .await;
+    let mut restocked = 0;
+    for shopper in &shoppers {
+        let order = operator.order(shopper.order_id).await;
+        let payment = &shop.payments_of(shopper.order_id).await[0];
+        assert_eq!(order["refunded"]["amount"], payment["refunded"], "{order}");
+        let succeeded = |refund: &&Value| refund["state"] == "succeeded";
+        let refunds = order["refunds"].as_array().unwrap().iter().filter(succeeded);
+        let lines = refunds.filter_map(|refund| refund["lines"].as_array()).flatten();
+        restocked += lines.filter_map(|line| line["quantity"].as_i64()).sum::<i64>();
+    }
+    assert_eq!(operator.stock(&sku).await, (8 + restocked, 0, 12 - restocked));
+    assert_invariants(&shop).await;
 }
 
 #[tokio::test]

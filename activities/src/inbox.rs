@@ -1,7 +1,8 @@
 //! The webhook inbox: events that were stored and have no outcome yet.
 
-use domain::{OrderId, OrderState, PaymentState};
-use sqlx::PgPool;
+use domain::{OrderId, OrderState, PaymentState, RefundId};
+use serde::Deserialize;
+use sqlx::{PgConnection, PgPool};
 
 use crate::database::DatabaseError;
 
@@ -18,6 +19,42 @@ pub struct DueEvent {
     pub attempts: i32,
     /// The order that the payment is of, and where it stands.
     pub order: Option<(OrderId, OrderState, PaymentState)>,
+    /// What it is about, where that is a refund or a dispute.
+    pub object: Option<EventObject>,
+}
+
+/// The refund or the dispute that an event is about.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EventObject {
+    /// The provider's id of it.
+    pub id: String,
+    #[serde(default)]
+    metadata: EventMetadata,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct EventMetadata {
+    refund_id: Option<String>,
+}
+
+impl EventObject {
+    /// The refund of ours that it says it is.
+    #[must_use]
+    pub fn says(&self) -> Option<RefundId> {
+        self.metadata.refund_id.as_deref()?.parse().ok()
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Event {
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            object: EventObject,
+        }
+        serde_json::from_slice::<Event>(body).ok().map(|event| event.data.object)
+    }
 }
 
 /// What became of an event.
@@ -71,6 +108,7 @@ pub async fn take_due(pool: &PgPool, limit: i64) -> Result<Vec<DueEvent>, Databa
             returning webhook_deliveries.event_id, attempts
         )
         select event_id as "event_id!", event_type as "event_type!", attempts as "attempts!",
+            case when event_type like 'refund.%' or event_type like 'charge.%' then body end as body,
             webhook_inbox.payment_intent, orders.order_id as "order_id?", orders.state as "state?",
             orders.payment_state as "payment_state?"
         from taken
@@ -88,6 +126,7 @@ pub async fn take_due(pool: &PgPool, limit: i64) -> Result<Vec<DueEvent>, Databa
             event_type: row.event_type,
             payment_intent: row.payment_intent,
             attempts: row.attempts,
+            object: row.body.as_deref().and_then(EventObject::read),
             order: row
                 .order_id
                 .zip(row.state.and_then(|state| state.parse().ok()))
@@ -107,7 +146,8 @@ pub async fn record_outcome(
     outcome: Outcome,
 ) -> Result<(), DatabaseError> {
     sqlx::query!(
-        "update webhook_deliveries set outcome = $2, updated_at = clock_timestamp()
+        "update webhook_deliveries
+         set outcome = $2, detail = null, updated_at = clock_timestamp()
          where event_id = $1 and outcome is null",
         event_id,
         outcome.as_str(),
@@ -131,4 +171,22 @@ pub async fn record_failure(pool: &PgPool, event_id: &str, why: &str) -> Result<
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// Makes an event due, whatever became of it. False when there is no such event. How often it was
+/// taken up goes on counting: each delivery has its own number.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn replay(connection: &mut PgConnection, event_id: &str) -> Result<bool, DatabaseError> {
+    let due = sqlx::query!(
+        "update webhook_deliveries
+         set outcome = null, detail = null, next_attempt_at = clock_timestamp(),
+             updated_at = clock_timestamp()
+         where event_id = $1",
+        event_id,
+    )
+    .execute(connection)
+    .await?;
+    Ok(due.rows_affected() == 1)
 }

@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, types::Json};
 use workflows::{Change, ChangeOutcome, ChangeRequest, StockLevel};
 
-use crate::database::DatabaseError;
+use crate::{database::DatabaseError, inbox};
 
 /// Makes `request`'s change, unless it was made before: then answers what came of it.
 ///
@@ -21,10 +21,18 @@ pub async fn apply(
         Change::AdjustStock { sku, on_hand_delta } => {
             adjust_stock(connection, sku.as_str(), *on_hand_delta).await?
         }
+        Change::ReplayWebhook { event_id } => {
+            if inbox::replay(connection, event_id).await? {
+                ChangeOutcome::WebhookDue
+            } else {
+                ChangeOutcome::UnknownWebhook
+            }
+        }
     };
     let kind = match request.change {
         Change::PutProduct { .. } => "put_product",
         Change::AdjustStock { .. } => "adjust_stock",
+        Change::ReplayWebhook { .. } => "replay_webhook",
     };
     sqlx::query!(
         "insert into operator_changes (change_id, kind, actor, reason, request, outcome)
@@ -46,19 +54,19 @@ async fn made_before(
     request: &ChangeRequest,
 ) -> Result<Option<ChangeOutcome>, DatabaseError> {
     let made = sqlx::query!(
-        r#"select request as "request: Json<ChangeRequest>", outcome as "outcome: Json<ChangeOutcome>"
-           from operator_changes where change_id = $1"#,
+        "select request, outcome from operator_changes where change_id = $1",
         request.change_id,
     )
     .fetch_optional(connection)
     .await?;
-    Ok(made.map(|made| {
-        if made.request.0.change == request.change {
-            made.outcome.0
-        } else {
-            ChangeOutcome::IdReused
-        }
-    }))
+    let Some(made) = made else { return Ok(None) };
+    // What can't be read was another kind of change, such as a refund.
+    let made_by: Option<ChangeRequest> = serde_json::from_value(made.request).ok();
+    if made_by.is_none_or(|made_by| made_by.change != request.change) {
+        return Ok(Some(ChangeOutcome::IdReused));
+    }
+    let outcome = serde_json::from_value(made.outcome);
+    outcome.map(Some).map_err(|error| DatabaseError::Stored(error.to_string()))
 }
 
 async fn put_product(

@@ -211,19 +211,32 @@ pub struct PaymentRow {
 /// # Errors
 /// When Postgres can't be asked, or the order was never held.
 pub async fn payment_of(pool: &PgPool, order: OrderId) -> Result<PaymentRow, DatabaseError> {
+    let row = find_payment(pool, order).await?;
+    row.ok_or_else(|| DatabaseError::Stored(format!("there is no order {order}")))
+}
+
+/// Reads where an order and its payment stand, if there is such an order.
+///
+/// # Errors
+/// When Postgres can't be asked, or the order was never held.
+pub async fn find_payment(
+    pool: &PgPool,
+    order: OrderId,
+) -> Result<Option<PaymentRow>, DatabaseError> {
     let row = sqlx::query!(
         "select state, total_minor, currency, payment_intent, payment_attempts
          from orders where order_id = $1",
         order.0,
     )
-    .fetch_one(pool)
+    .fetch_optional(pool)
     .await?;
-    Ok(PaymentRow {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(PaymentRow {
         state: row.state.parse().map_err(|_| DatabaseError::Stored(row.state))?,
         total: total(row.total_minor, row.currency.as_deref())?,
         payment_intent: row.payment_intent,
         attempts: row.payment_attempts,
-    })
+    }))
 }
 
 /// Lets no further attempt begin, and no further intent be kept. Answers whether the order

@@ -75,7 +75,7 @@ impl Tries {
     }
 
     /// Goes on to the next key, unless this run has tried enough.
-    fn next(&self, failure: ProviderError) -> Result<(), PaymentError> {
+    pub(crate) fn next(&self, failure: ProviderError) -> Result<(), PaymentError> {
         let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
         if failed - self.at_start >= KEYS_A_RUN { Err(failure.into()) } else { Ok(()) }
     }
@@ -300,7 +300,7 @@ impl Payments {
             },
         };
         let decide = |observed| payment::close(ask.reason, observed);
-        let closed = self.bring_to_rest(&intent, order, row.total, decide).await?;
+        let closed = self.bring_to_rest(&intent, order, Some(row.total), decide).await?;
         if closed == ClosedPayment::AtRest {
             let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
             self.tell(order, changed);
@@ -319,10 +319,13 @@ impl Payments {
         let Some(order) = now.order() else {
             return Err(PaymentError::NotDecided(format!("{intent} names no order")));
         };
-        let row = orders::payment_of(self.database.pool(), order).await?;
-        self.bring_to_rest(intent, order, row.total, payment::settle).await?;
-        let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
-        self.tell(order, changed);
+        // Its sum may be any: money that nobody is owed goes back whatever it comes to.
+        self.bring_to_rest(intent, order, None, payment::settle).await?;
+        let row = orders::find_payment(self.database.pool(), order).await?;
+        if row.is_some_and(|row| row.payment_intent.as_deref() == Some(intent)) {
+            let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
+            self.tell(order, changed);
+        }
         Ok(())
     }
 
@@ -331,28 +334,37 @@ impl Payments {
         &self,
         intent: &str,
         order: OrderId,
-        total: Money,
+        total: Option<Money>,
         decide: impl Fn(IntentStatus) -> Closing,
     ) -> Result<ClosedPayment, PaymentError> {
         // Each turn acts on what was just observed; a cancel that is refused is looked at again.
         for refund_try in 0..KEYS_A_RUN {
-            let now = self.look(intent, order, total).await?;
+            let Answer::Intent(now) = self.provider.retrieve(intent).await? else {
+                return Err(PaymentError::NotDecided(format!("the provider hides {intent}")));
+            };
+            let now = match total {
+                Some(total) => ours(now, order, total)?,
+                None => now,
+            };
             match decide(now.status) {
                 Closing::Release => return Ok(ClosedPayment::AtRest),
                 Closing::PaidInTime => return Ok(ClosedPayment::PaidInTime),
                 Closing::CancelIntent => {
-                    self.still_unpaid(order).await?;
+                    self.still_unpaid(intent, order).await?;
                     if let Answer::Intent(intent) = self.provider.cancel(intent).await?
                         && intent.status == IntentStatus::Canceled
                     {
                         return Ok(ClosedPayment::AtRest);
                     }
                 }
-                Closing::Refund => match self.provider.refund_all(intent, refund_try).await {
-                    Ok(()) => return Ok(ClosedPayment::AtRest),
-                    Err(ProviderError::Failed(_)) => {}
-                    Err(unknown) => return Err(unknown.into()),
-                },
+                Closing::Refund => {
+                    self.still_unpaid(intent, order).await?;
+                    match self.provider.refund_all(intent, refund_try).await {
+                        Ok(()) => return Ok(ClosedPayment::AtRest),
+                        Err(ProviderError::Failed(_)) => {}
+                        Err(unknown) => return Err(unknown.into()),
+                    }
+                }
                 Closing::AskAgain => break,
             }
         }
@@ -361,12 +373,13 @@ impl Payments {
 
     /// What was seen at the provider may be old by now: an order that has been confirmed since
     /// keeps its payment.
-    async fn still_unpaid(&self, order: OrderId) -> Result<(), PaymentError> {
-        let row = orders::payment_of(self.database.pool(), order).await?;
-        if row.state.is_bought() {
-            return Err(PaymentError::NotDecided(format!("{order} is {} by now", row.state)));
+    async fn still_unpaid(&self, intent: &str, order: OrderId) -> Result<(), PaymentError> {
+        match orders::find_payment(self.database.pool(), order).await? {
+            Some(row) if row.state.is_bought() && row.payment_intent.as_deref() == Some(intent) => {
+                Err(PaymentError::NotDecided(format!("{order} is {} by now", row.state)))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Asks for an intent that is known to be the order's.
@@ -427,7 +440,7 @@ impl Payments {
         Ok(payment)
     }
 
-    fn tell(&self, order: OrderId, changed: bool) {
+    pub(crate) fn tell(&self, order: OrderId, changed: bool) {
         if changed {
             self.changes.tell(Changes { orders: vec![order], ..Changes::default() });
         }

@@ -1,14 +1,17 @@
-//! The payment provider: a small client of Stripe's API, the five calls that a checkout needs.
+//! The payment provider: a small client of Stripe's API, the calls that a checkout needs. Those of
+//! refunds and disputes are in [`refunds`], whole lists in [`books`].
 
+pub mod books;
 mod breaker;
+pub mod refunds;
 
 use std::{sync::Arc, time::Duration};
 
-use self::breaker::Breaker;
-
 use domain::{AttemptId, IntentStatus, Money, OrderId};
 use reqwest::{Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use self::breaker::Breaker;
 
 /// The version of Stripe's API that this client was written against.
 const STRIPE_VERSION: &str = "2025-06-30.basil";
@@ -274,14 +277,21 @@ impl Provider {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, ProviderError> {
+        Ok(self.ask(request).await?.map_or_else(|other| other, Answer::Intent))
+    }
+
+    /// Sends a request; answers what it asks for, or why it can't be granted.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Result<T, Answer>, ProviderError> {
         let (status, retry_after, body) = self.exchange(request).await?;
         if status.is_success() {
-            let intent = serde_json::from_slice(&body);
-            return intent
-                .map(Answer::Intent)
+            return serde_json::from_slice(&body)
+                .map(Ok)
                 .map_err(|error| ProviderError::Nonsense(format!("{status}, {error}")));
         }
-        classify(status, retry_after, &body)
+        classify(status, retry_after, &body).map(Err)
     }
 
     /// Sends a request, unless the provider is left alone just now; answers status, `Retry-After`

@@ -2,17 +2,17 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use domain::OrderId;
+use domain::{DisputeStanding, OrderId, RefundId, RefundState};
 use temporalio_macros::activities;
 use temporalio_sdk::{
     ApplicationFailure,
     activities::{ActivityContext, ActivityError},
 };
 use workflows::{
-    ChangeOutcome, ChangeRequest,
+    ChangeOutcome, ChangeRequest, RefundRequest, SeenDispute, SeenRefund,
     activities::{
-        Authorize, Capture, ClosePayment, ClosedPayment, Commit, Payment, Release, Reservation,
-        Reserve, ReturnUnits, declared,
+        Authorize, BegunRefund, Capture, ClosePayment, ClosedPayment, Commit, FinishRefund,
+        Payment, RefundStanding, Release, Reservation, Reserve, ReturnUnits, declared,
     },
 };
 
@@ -21,6 +21,7 @@ use crate::{
     database::DatabaseError,
     inventory, operator_changes, orders,
     payments::{PaymentError, Payments, Tries},
+    refunds,
 };
 
 /// The longest that the provider may ask to be left alone.
@@ -169,6 +170,70 @@ impl Saga {
         payment_intent: String,
     ) -> Result<(), ActivityError> {
         with_heartbeat(&ctx, &Tries::default(), self.payments.settle(&payment_intent)).await
+    }
+
+    #[activity(definition = declared::BeginRefund)]
+    pub async fn begin_refund(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        request: RefundRequest,
+    ) -> Result<BegunRefund, ActivityError> {
+        let (begun, changes) = self
+            .database
+            .transact(|connection| {
+                Box::pin(async move { refunds::begin(connection, &request).await })
+            })
+            .await
+            .map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(begun)
+    }
+
+    #[activity(definition = declared::SendRefund)]
+    pub async fn send_refund(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        refund: RefundId,
+    ) -> Result<RefundStanding, ActivityError> {
+        let tries = tries(&ctx);
+        with_heartbeat(&ctx, &tries, self.payments.send_refund(refund, &tries)).await
+    }
+
+    #[activity(definition = declared::LookAtRefund)]
+    pub async fn look_at_refund(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        seen: SeenRefund,
+    ) -> Result<RefundStanding, ActivityError> {
+        with_heartbeat(&ctx, &Tries::default(), self.payments.look_at_refund(&seen)).await
+    }
+
+    #[activity(definition = declared::FinishRefund)]
+    pub async fn finish_refund(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        input: FinishRefund,
+    ) -> Result<RefundState, ActivityError> {
+        let (state, changes) = self
+            .database
+            .transact(move |connection| {
+                Box::pin(async move {
+                    refunds::finish(connection, input.refund_id, &input.standing).await
+                })
+            })
+            .await
+            .map_err(surprise)?;
+        self.changes.tell(changes);
+        Ok(state)
+    }
+
+    #[activity(definition = declared::LookAtDispute)]
+    pub async fn look_at_dispute(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        seen: SeenDispute,
+    ) -> Result<DisputeStanding, ActivityError> {
+        with_heartbeat(&ctx, &Tries::default(), self.payments.look_at_dispute(seen)).await
     }
 
     #[activity(definition = declared::ApplyChange)]

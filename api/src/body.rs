@@ -262,6 +262,15 @@ impl<'a> Reader<'a> {
         number
     }
 
+    /// Yes or no, which may be missing.
+    pub fn optional_flag(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.optional(name)?;
+        if !value.is_boolean() {
+            self.wrong(self.pointer(name), "has to be true or false");
+        }
+        value.as_bool()
+    }
+
     /// What was read, if nothing was wrong and there was nothing else.
     pub fn finish<T>(self, read: Option<T>) -> Answer<T> {
         match self.finish_with_errors(read) {

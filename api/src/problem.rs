@@ -57,6 +57,8 @@ problems! {
     UnknownSku "unknown-sku" NOT_FOUND "The shop has no such product"
         "The member 'skus' names them. Take them out of the cart.",
     OrderNotFound "order-not-found" NOT_FOUND "There is no such order" "Look at the id.",
+    WebhookNotFound "webhook-not-found" NOT_FOUND "There is no such webhook event"
+        "Look at the id: it is the provider's.",
     NotFound "not-found" NOT_FOUND "There is nothing here" "The API is described at /docs.",
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "That can't be done here"
         "The header 'Allow' says what can be done. The API is described at /docs.",
@@ -74,6 +76,12 @@ problems! {
         "A paid order can't be cancelled; ask the shop for a refund.",
     StockBelowHeldAndSold "stock-below-held-and-sold" CONFLICT "Fewer units would be left than are held and sold"
         "Count out no more than is available.",
+    OrderNotPaid "order-not-paid" CONFLICT "There is no money to give back"
+        "Only a paid order is refunded. One that is not paid yet can be cancelled.",
+    OrderDisputed "order-disputed" CONFLICT "The payment is disputed"
+        "While the cardholder disputes it, and when they have won, the bank has the money. Answer the dispute at the provider.",
+    RefundExceedsPayment "refund-exceeds-payment" CONFLICT "More would be given back than is left"
+        "Ask for no more than the payment less what was given back or is on its way, and for no more units than are left of a line.",
     BodyTooLarge "body-too-large" PAYLOAD_TOO_LARGE "The body is too large" "Send at most 64 KiB.",
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body has the wrong media type"
         "Send 'Content-Type: application/json'.",
@@ -83,6 +91,8 @@ problems! {
         "An order id is one request. Make a new one.",
     ChangeIdReused "adjustment-id-reused" UNPROCESSABLE_ENTITY "This change id was used for another change"
         "A change id is one change. Make a new one.",
+    RefundIdReused "refund-id-reused" UNPROCESSABLE_ENTITY "This refund id was used for another request"
+        "A refund id is one refund. Make a new one.",
     TooManyHolds "too-many-holds" TOO_MANY_REQUESTS "Too many open holds from this address"
         "Pay or cancel one, or wait until one has ended.",
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong here"

@@ -1,5 +1,7 @@
 //! Bodies of requests, parsed into what the rest can rely on.
 
+mod refund;
+
 use domain::{AttemptId, CartLine, CartLines, Money, Quantity, Sku, cart::InvalidLines};
 use serde_json::Value;
 use uuid::Uuid;
@@ -8,6 +10,8 @@ use crate::{
     body::{Reader, plain_text},
     problem::Answer,
 };
+
+pub use self::refund::AskRefund;
 
 type Errors = Vec<(String, String)>;
 
@@ -155,14 +159,17 @@ fn cart_lines(reader: &mut Reader<'_>) -> Option<CartLines> {
 fn cart_line(value: &Value, at: String) -> Result<CartLine, Errors> {
     let mut reader = Reader::new(value, at);
     let sku = reader.text("sku", str::parse::<Sku>);
-    let quantity = reader.integer("quantity").and_then(|units| {
-        let quantity = u32::try_from(units).ok().and_then(|units| Quantity::try_from(units).ok());
-        if quantity.is_none() {
-            reader.wrong(reader.pointer("quantity"), domain::cart::InvalidQuantity);
-        }
-        quantity
-    });
+    let quantity = quantity(&mut reader);
     reader.finish_with_errors(sku.zip(quantity).map(|(sku, quantity)| CartLine { sku, quantity }))
+}
+
+fn quantity(reader: &mut Reader<'_>) -> Option<Quantity> {
+    let units = reader.integer("quantity")?;
+    let quantity = u32::try_from(units).ok().and_then(|units| Quantity::try_from(units).ok());
+    if quantity.is_none() {
+        reader.wrong(reader.pointer("quantity"), domain::cart::InvalidQuantity);
+    }
+    quantity
 }
 
 fn money(reader: &mut Reader<'_>, name: &'static str) -> Option<Money> {

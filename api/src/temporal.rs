@@ -14,9 +14,12 @@ use temporalio_client::{
 use temporalio_common::{MemoValues, search_attributes::SearchAttributes};
 use workflows::{
     CancelAnswer, ChangeOutcome, ChangeRequest, Checkout, CheckoutInput, CheckoutMemo, Operator,
-    Pay, PayAnswer, TASK_QUEUE,
+    Pay, PayAnswer, Reconcile, ReconcileInput, Refund, RefundInput, RefundRequest, TASK_QUEUE,
+    reconcile,
     search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL},
 };
+
+use uuid::Uuid;
 
 use crate::problem::{Answer, Kind, Problem};
 
@@ -146,6 +149,40 @@ impl Temporal {
             }
         }
         Err(Problem::new(Kind::TemporalUnavailable).retry_after(1))
+    }
+
+    /// Starts the workflow of a refund, unless it runs.
+    pub async fn refund(&self, request: RefundRequest) -> Answer<()> {
+        let reason = request.reason.as_deref().unwrap_or("no reason given");
+        let summary = format!("Refund of order {}: {reason}", request.order_id);
+        let options = WorkflowStartOptions::new(TASK_QUEUE, request.refund_id.workflow_id())
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .enable_eager_workflow_start(true)
+            .static_summary(summary.chars().take(200).collect::<String>())
+            .rpc_options(rpc(PATIENCE))
+            .build();
+        let input = RefundInput::AskedFor(request);
+        match within(PATIENCE, self.0.start_workflow(Refund::run, input, options)).await? {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Starts a reconciliation that `actor` wants, unless one that was asked for runs; answers which
+    /// run it is.
+    pub async fn reconcile(&self, actor: &str) -> Answer<Uuid> {
+        let options = WorkflowStartOptions::new(TASK_QUEUE, reconcile::NOW_ID)
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .static_summary(format!("Asked for by {actor}"))
+            .rpc_options(rpc(PATIENCE))
+            .build();
+        let input = ReconcileInput { asked_by: Some(actor.to_owned()) };
+        let started = self.0.start_workflow(Reconcile::run, input, options);
+        let handle = within(PATIENCE, started).await?.map_err(|error| unavailable(&error))?;
+        let run_id = handle.run_id().and_then(|id| id.parse().ok());
+        run_id.ok_or_else(|| Problem::new(Kind::Internal))
     }
 
     /// Whether Temporal answers.

@@ -50,7 +50,9 @@ async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> A
         body: body.to_vec(),
         headers: without_signature(&headers),
     };
-    appends::store_webhook(&app.model.pool, stored).await?;
+    if appends::store_webhook(&app.model.pool, stored).await? {
+        app.model.inbox_news.notify_one();
+    }
     Ok(Json(json!({"received": true})))
 }
 

@@ -37,6 +37,12 @@ uuid_id!(
     AttemptId
 );
 
+uuid_id!(
+    /// One refund. The operator makes it, or it is made from the provider's id; the same id is the
+    /// same refund, always.
+    RefundId
+);
+
 impl OrderId {
     /// The id of the workflow that owns this order.
     #[must_use]

@@ -6,17 +6,22 @@
 
 pub mod allocation;
 pub mod cart;
+pub mod dispute;
 pub mod id;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod reconciliation;
+pub mod refund;
 pub mod secret;
 pub mod webhook;
 
 pub use allocation::{Refusal, ShortLine, StockLine, allocate};
 pub use cart::{CartLine, CartLines, Fingerprint, Quantity};
-pub use id::{AttemptId, OrderId, Sku};
+pub use dispute::DisputeStanding;
+pub use id::{AttemptId, OrderId, RefundId, Sku};
 pub use money::{Currency, Money};
 pub use order::{EndReason, OrderState, PaymentState, PricedLine};
 pub use payment::{Closing, IntentStatus, PayRefusal};
+pub use refund::{RefundAsk, RefundLine, RefundLines, RefundRefusal, RefundState};
 pub use secret::{OrderSecret, SecretHash};

@@ -17,6 +17,12 @@ pub enum Route {
     Wake,
     /// The order has ended without this payment: it has to be cancelled or refunded.
     Settle,
+    /// Not before the order is paid or has ended: then it may mean something.
+    Later,
+    /// Money of the order goes back: somebody has to look at the refund.
+    Refund,
+    /// The order's payment is disputed: somebody has to look at the dispute.
+    Dispute,
 }
 
 /// Decides where an event of `event_type` goes, by where its order stands. An event is a wake-up
@@ -24,6 +30,9 @@ pub enum Route {
 #[must_use]
 pub fn route(event_type: &str, order: Option<(OrderState, PaymentState)>) -> Route {
     use OrderState as O;
+    if let Some(on_paid) = about_paid_orders(event_type) {
+        return order.map_or(Route::Foreign, |(state, _)| once_paid(state, on_paid));
+    }
     let news = match event_type {
         "payment_intent.amount_capturable_updated" => News::Authorized,
         "payment_intent.succeeded" => News::Captured,
@@ -63,6 +72,32 @@ pub fn route(event_type: &str, order: Option<(OrderState, PaymentState)>) -> Rou
     }
 }
 
+/// Where an event goes that only a paid order can meet.
+fn about_paid_orders(event_type: &str) -> Option<Route> {
+    match event_type {
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
+            Some(Route::Refund)
+        }
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_withdrawn"
+        | "charge.dispute.funds_reinstated" => Some(Route::Dispute),
+        _ => None,
+    }
+}
+
+/// An authorization that is let go is told as a refund, too: of an order that has ended unpaid
+/// it is nothing, and of one that is not paid yet nobody can tell.
+const fn once_paid(state: OrderState, on_paid: Route) -> Route {
+    use OrderState as O;
+    match state {
+        O::Paid | O::PartiallyRefunded | O::Refunded | O::Disputed => on_paid,
+        O::Reserving | O::AwaitingPayment | O::Paying | O::Confirmed | O::Closing => Route::Later,
+        O::Expired | O::Cancelled | O::PaymentFailed | O::Refused => Route::Known,
+    }
+}
+
 enum News {
     Authorized,
     Captured,
@@ -91,6 +126,21 @@ mod tests {
             let order = Some((OrderState::Paid, PaymentState::Captured));
             assert_eq!(route(event, order), Route::Known);
         }
+    }
+
+    #[test]
+    fn only_of_a_paid_order_is_a_refund_a_refund() {
+        let refunded = |state| route("refund.created", Some((state, PaymentState::None)));
+        for state in [OrderState::Paid, OrderState::PartiallyRefunded, OrderState::Disputed] {
+            assert_eq!(refunded(state), Route::Refund, "{state}");
+        }
+        for state in [OrderState::Paying, OrderState::Closing, OrderState::Confirmed] {
+            assert_eq!(refunded(state), Route::Later, "{state}");
+        }
+        for state in [OrderState::Cancelled, OrderState::Expired, OrderState::PaymentFailed] {
+            assert_eq!(refunded(state), Route::Known, "{state}");
+        }
+        assert_eq!(route("charge.dispute.created", None), Route::Foreign);
     }
 
     #[test]

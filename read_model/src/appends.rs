@@ -34,14 +34,10 @@ pub async fn store_webhook(pool: &PgPool, event: WebhookEvent) -> Result<bool, R
     let pool = pool.clone();
     in_own_task(async move {
         let stored = sqlx::query!(
-            "with stored as (
-                insert into webhook_inbox
-                    (event_id, event_type, payment_intent, order_id, body, headers)
-                values ($1, $2, $3, $4, $5, $6)
-                on conflict (event_id) do nothing
-                returning event_id
-            )
-            select pg_notify('holdfast_inbox', '') from stored",
+            "insert into webhook_inbox
+                (event_id, event_type, payment_intent, order_id, body, headers)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (event_id) do nothing",
             event.event_id,
             event.event_type,
             event.payment_intent,
@@ -49,9 +45,9 @@ pub async fn store_webhook(pool: &PgPool, event: WebhookEvent) -> Result<bool, R
             event.body,
             event.headers,
         )
-        .fetch_optional(&pool)
+        .execute(&pool)
         .await?;
-        Ok(stored.is_some())
+        Ok(stored.rows_affected() == 1)
     })
     .await
 }

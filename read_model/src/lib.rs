@@ -4,9 +4,13 @@ pub mod appends;
 pub mod catalogue;
 mod feed;
 pub mod hub;
+mod inbox_news;
 pub mod operators;
 pub mod orders;
 mod pool;
+pub mod reconciliation;
+pub mod refunds;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -15,6 +19,7 @@ pub use hub::Hub;
 pub use orders::{Checkout, StoredOrder};
 pub use pool::{ReadError, connect};
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Everything the API reads from.
@@ -26,6 +31,8 @@ pub struct ReadModel {
     pub catalogue: Arc<Catalogue>,
     /// Who waits for which order.
     pub hub: Arc<Hub>,
+    /// Is told when a webhook event was stored.
+    pub inbox_news: Arc<Notify>,
 }
 
 impl ReadModel {
@@ -43,6 +50,7 @@ impl ReadModel {
         let model = Self {
             catalogue: Arc::new(Catalogue::load(&pool).await?),
             hub: Arc::new(Hub::default()),
+            inbox_news: inbox_news::start(pool.clone(), stop.clone()),
             pool,
         };
         tokio::spawn(feed::follow(model.clone(), url.to_owned(), stop));

@@ -136,50 +136,6 @@ pub async fn stock(
     Ok(rows)
 }
 
-/// A webhook event with what became of it.
-#[derive(Clone, Debug, Serialize)]
-pub struct WebhookRow {
-    /// The provider's id of it.
-    pub event_id: String,
-    /// What kind it is.
-    pub event_type: String,
-    /// The payment that it is about.
-    pub payment_intent: Option<String>,
-    /// What became of it; none while it waits.
-    pub outcome: Option<String>,
-    /// Why it waits.
-    pub detail: Option<String>,
-    /// How often it was taken up.
-    pub attempts: i32,
-    /// When it came.
-    #[serde(with = "time::serde::rfc3339")]
-    pub received_at: OffsetDateTime,
-}
-
-/// The newest webhook events, all or those of an outcome (`pending`: those that wait).
-///
-/// # Errors
-/// When Postgres can't be asked.
-pub async fn webhooks(
-    pool: &PgPool,
-    outcome: Option<&str>,
-    limit: i64,
-) -> Result<Vec<WebhookRow>, ReadError> {
-    let rows = sqlx::query_as!(
-        WebhookRow,
-        "select event_id, event_type, payment_intent, outcome, detail, attempts, received_at
-         from webhook_inbox join webhook_deliveries using (event_id)
-         where $1::text is null or coalesce(outcome, 'pending') = $1
-         order by received_at desc
-         limit $2",
-        outcome,
-        limit,
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows)
-}
-
 /// An operator's change.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditRow {

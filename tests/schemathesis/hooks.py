@@ -33,7 +33,23 @@ def stocked_product():
     return sku
 
 
+def paid_order(sku):
+    """An order to give money back of: operators have no part in how it came to be."""
+    order, secret = uuid.uuid4(), {"Authorization": f"Bearer {os.environ['ORDER_SECRET']}"}
+    url = f"{os.environ['SHOP_URL']}/v1/checkouts/{order}"
+    cart = {"lines": [{"sku": sku, "quantity": 99}]}
+    payment = {"attempt_id": str(uuid.uuid4()), "payment_method": "pm_card_visa"}
+    requests.put(url, json=cart, headers=secret).raise_for_status()
+    requests.post(f"{url}/payment", json=payment, headers=secret).raise_for_status()
+    for _ in range(300):
+        if requests.get(url, headers=secret).json()["state"] == "paid":
+            return str(order)
+        time.sleep(0.1)
+    raise TimeoutError(f"{order} is not paid")
+
+
 SKU = stocked_product()
+PAID_ORDER = paid_order(SKU)
 ORDERS = []
 PAYMENT_METHODS = [
     "pm_card_visa",
@@ -109,10 +125,29 @@ def adjustment(case):
     case.body["adjustment_id"] = str(uuid.uuid4())
 
 
-def newest_orders(case):
-    """A page of orders begins where the server said."""
+def refund(case):
+    """Of one order, as long as there is something left of it."""
+    case.path_parameters["order_id"] = PAID_ORDER
+    case.body["refund_id"] = str(uuid.uuid4())
+    if "amount" in case.body:
+        case.body["amount"] = {"amount": random.randint(1, 100), "currency": "EUR"}
+    for line in case.body.get("lines", []):
+        line.update(sku=SKU, quantity=1)
+    if "lines" in case.body:
+        case.body["lines"] = case.body["lines"][:1]
+
+
+def first_page(case):
+    """A later page begins where the server said."""
     if case.query:
         case.query.pop("cursor", None)
+
+
+def stored_event(case):
+    """The newest that the provider has sent, unless a link has led to one."""
+    url, token = os.environ["OPERATOR_URL"], os.environ["OPERATOR_TOKEN"]
+    newest = requests.get(f"{url}/v1/webhooks", headers={"Authorization": f"Bearer {token}"})
+    case.path_parameters["event_id"] = newest.json()["webhooks"][0]["event_id"]
 
 
 def report(case):
@@ -144,12 +179,15 @@ MAKE_SENSE = {
     "cancelCheckout": order,
     "checkStock": cart,
     "followCheckout": order,
-    "listOrders": newest_orders,
+    "listOrders": first_page,
     "listProducts": product,
     "listStock": product,
+    "listWebhooks": first_page,
     "payCheckout": payment,
     "putProduct": operators_product,
     "readCheckout": order,
+    "refundOrder": refund,
+    "replayWebhook": stored_event,
     "reportAnalytics": report,
     "startCheckout": new_order,
     "takeWebhook": sign,

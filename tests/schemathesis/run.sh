@@ -24,7 +24,7 @@ fi
 
 # Any secret will do: the orders of this run are its own.
 export ORDER_SECRET=schemathesis-$(date +%s)-$RANDOM$RANDOM
-export OPERATOR_URL OPERATOR_TOKEN SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here
+export SHOP_URL OPERATOR_URL OPERATOR_TOKEN SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here
 export PYTHONDONTWRITEBYTECODE=1
 
 # What fails is kept there, for `schemathesis replay`.

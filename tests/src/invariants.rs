@@ -1,9 +1,9 @@
 //! What has to be true of a shop, whatever happened to it, seen from outside.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde_json::Value;
-use sqlx::{PgPool, Row};
+use sqlx::{PgPool, Row, postgres::PgRow};
 
 use crate::{Shop, http_client};
 
@@ -32,7 +32,9 @@ async fn assert_stock_adds_up(database: &PgPool) {
     let rows = sqlx::query(
         "select sku, on_hand, held, sold,
             coalesce(sum(quantity) filter (where holds.state = 'open'), 0)::bigint as open_units,
-            coalesce(sum(quantity) filter (where holds.state = 'committed'), 0)::bigint as sold_units
+            (coalesce(sum(quantity) filter (where holds.state = 'committed'), 0) - coalesce((
+                select sum(restocked) from refund_lines where refund_lines.sku = stock.sku
+            ), 0))::bigint as sold_units
          from stock
          left join order_lines using (sku)
          left join holds using (order_id)
@@ -66,31 +68,39 @@ async fn assert_every_event_has_its_version(database: &PgPool) {
     assert!(broken.is_empty(), "events and versions of {broken:?}");
 }
 
-/// At most one capture an order, and none without an order that is paid; an ended unpaid order
-/// has nothing set aside and nothing taken.
+/// An order's state, its total, and what the shop has of that by its books.
+type Standing = (String, Option<i64>, RangeInclusive<Option<i64>>);
+
+/// At most one capture an order, and none without an order that is paid, less what was given back;
+/// an ended unpaid order has nothing set aside and nothing taken.
 async fn assert_money_agrees(database: &PgPool, ledger: &Value) {
-    let rows = sqlx::query("select order_id::text as id, state, total_minor from orders")
-        .fetch_all(database)
-        .await
-        .unwrap();
-    let orders: BTreeMap<String, (String, Option<i64>)> = rows
-        .iter()
-        .map(|row| (row.get("id"), (row.get("state"), row.get("total_minor"))))
-        .collect();
+    let rows = sqlx::query(
+        "select order_id::text as id, state, total_minor - refunded_minor as owned, total_minor,
+            total_minor - refunded_minor - refund_pending_minor as owned_at_least
+         from orders",
+    )
+    .fetch_all(database)
+    .await
+    .unwrap();
+    // What is on its way back may have gone already.
+    let owned = |row: &PgRow| row.get("owned_at_least")..=row.get("owned");
+    let order = |row: &PgRow| (row.get("state"), row.get("total_minor"), owned(row));
+    let orders: BTreeMap<String, Standing> =
+        rows.iter().map(|row| (row.get("id"), order(row))).collect();
     let mut paid_on: BTreeMap<&str, i64> = BTreeMap::new();
     for intent in ledger["intents"].as_array().unwrap() {
         let number = |name: &str| intent[name].as_i64().unwrap();
         let order = intent["order_id"].as_str().unwrap_or_default();
         let kept = number("captured") - number("refunded");
         *paid_on.entry(order).or_default() += kept;
-        let Some((state, total)) = orders.get(order) else {
+        let Some((state, total, owned)) = orders.get(order) else {
             assert_eq!((kept, number("amount_capturable")), (0, 0), "no order has {intent}");
             continue;
         };
         match state.as_str() {
-            "paid" => assert!(
-                kept == 0 || Some(kept) == *total,
-                "{order} is paid, and the provider says {intent}"
+            "paid" | "partially_refunded" | "refunded" => assert!(
+                kept == 0 || owned.contains(&Some(kept)),
+                "{order} is {state}, and the provider says {intent}"
             ),
             "refused" | "expired" | "cancelled" | "payment_failed" => assert_eq!(
                 (kept, number("amount_capturable")),
@@ -100,9 +110,10 @@ async fn assert_money_agrees(database: &PgPool, ledger: &Value) {
             _ => assert!(kept <= total.unwrap_or(0), "{order} is {state}: {intent}"),
         }
     }
-    for (order, (state, total)) in &orders {
-        if state == "paid" {
-            assert_eq!(paid_on.get(order.as_str()), total.as_ref(), "{order} is paid");
+    for (order, (state, _, owned)) in &orders {
+        if ["paid", "partially_refunded", "refunded", "disputed"].contains(&state.as_str()) {
+            let kept = paid_on.get(order.as_str()).copied();
+            assert!(owned.contains(&kept), "{order} is {state}: {kept:?} is not in {owned:?}");
         }
     }
 }

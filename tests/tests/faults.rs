@@ -10,6 +10,7 @@ mod faults {
     mod buying;
     mod chance;
     mod hang_ups;
+    mod inbox;
     mod kills;
     mod mishaps;
     mod order_of_events;
@@ -17,6 +18,7 @@ mod faults {
     mod paths;
     mod provider;
     mod races;
+    mod reconciling;
     mod recordings;
     mod replayer;
     mod saga;

@@ -1,5 +1,7 @@
 //! Delivering stored webhooks to the orders that they are about.
 
+mod refunds;
+
 use std::time::Duration;
 
 use activities::{
@@ -11,17 +13,23 @@ use domain::{
     OrderId,
     webhook::{Route, route},
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::postgres::PgListener;
 use temporalio_client::{
     Client, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowSignalOptions,
     WorkflowStartOptions, errors::WorkflowStartError,
 };
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, PaymentEvent, Settle, SettleInput, TASK_QUEUE};
 
 /// How many events are taken up at once.
 const A_HANDFUL: i64 = 100;
+/// How many of them at the same time: what is slow for one order must not hold up the others.
+const AT_ONCE: usize = 16;
+/// How long telling a workflow may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long at the most an event waits whose notification was lost.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -70,45 +78,79 @@ async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {
 async fn deliver_due(database: &Database, client: &Client) -> anyhow::Result<u64> {
     let due = inbox::take_due(database.pool(), A_HANDFUL).await?;
     let taken = due.len() as u64;
-    for event in due {
-        match deliver_one(client, &event).await {
-            Ok(Some(outcome)) => {
-                inbox::record_outcome(database.pool(), &event.event_id, outcome).await?;
-            }
-            Ok(None) => {}
-            Err(error) => {
-                let why = format!("{error:#}");
-                tracing::warn!(event = event.event_id, error = why, "the webhook waits");
-                inbox::record_failure(database.pool(), &event.event_id, &why).await?;
-            }
-        }
-    }
+    stream::iter(due)
+        .map(anyhow::Ok)
+        .try_for_each_concurrent(AT_ONCE, |event| deliver_and_record(database, client, event))
+        .await?;
     Ok(taken)
 }
 
-/// Answers what became of the event, or nothing when it has to wait.
-async fn deliver_one(client: &Client, event: &DueEvent) -> anyhow::Result<Option<Outcome>> {
+/// What was come to with an event.
+enum Delivery {
+    /// This is its end.
+    Done(Outcome),
+    /// It is taken up again later, for this reason.
+    Waits(&'static str),
+}
+
+async fn deliver_and_record(
+    database: &Database,
+    client: &Client,
+    event: DueEvent,
+) -> anyhow::Result<()> {
+    let (pool, id) = (database.pool(), &event.event_id);
+    let delivery = timeout(PATIENCE, deliver_one(database, client, &event)).await;
+    let why = match delivery.context("it takes too long").flatten() {
+        Ok(Delivery::Done(outcome)) => return Ok(inbox::record_outcome(pool, id, outcome).await?),
+        Ok(Delivery::Waits(why)) => why.to_owned(),
+        Err(error) => {
+            let why = format!("{error:#}");
+            tracing::warn!(event = id, error = why, "the webhook waits");
+            why
+        }
+    };
+    Ok(inbox::record_failure(pool, id, &why).await?)
+}
+
+async fn deliver_one(
+    database: &Database,
+    client: &Client,
+    event: &DueEvent,
+) -> anyhow::Result<Delivery> {
     let known = event.order.map(|(_, state, payment)| (state, payment));
     // A payment is created before its order's row names it: give that a moment.
     let patient = event.attempts < 6;
-    match (route(&event.event_type, known), event.order) {
-        (Route::Ignore, _) => Ok(Some(Outcome::Ignored)),
-        (Route::Known, _) => Ok(Some(Outcome::Known)),
-        (Route::Foreign, _) if patient => Ok(None),
-        (Route::Wait, Some(_)) if patient => Ok(None),
-        (Route::Settle, Some((order, ..))) => settle(client, event, order).await.map(Some),
-        (Route::Wake | Route::Wait, Some((order, ..))) => wake(client, event, order).await,
-        (Route::Foreign | Route::Wait | Route::Wake | Route::Settle, _) => {
-            Ok(Some(Outcome::Foreign))
+    let outcome = match (route(&event.event_type, known), event.order) {
+        (Route::Ignore, _) => Outcome::Ignored,
+        (Route::Known, _) => Outcome::Known,
+        (Route::Foreign, _) if patient => {
+            return Ok(Delivery::Waits("no order has this payment yet"));
         }
-    }
+        (Route::Wait, Some(_)) if patient => {
+            return Ok(Delivery::Waits("the order is about to hear of it by itself"));
+        }
+        (Route::Later, Some(_)) => return Ok(Delivery::Waits("the order is not paid yet")),
+        (Route::Refund, Some((order, ..))) => {
+            refunds::refund(database, client, event, order).await?
+        }
+        (Route::Dispute, Some((order, ..))) => refunds::dispute(client, event, order).await?,
+        (Route::Settle, Some((order, ..))) => settle(client, event, order).await?,
+        (Route::Wake | Route::Wait, Some((order, ..))) => wake(client, event, order).await?,
+        (
+            Route::Foreign
+            | Route::Wait
+            | Route::Wake
+            | Route::Settle
+            | Route::Later
+            | Route::Refund
+            | Route::Dispute,
+            _,
+        ) => Outcome::Foreign,
+    };
+    Ok(Delivery::Done(outcome))
 }
 
-async fn wake(
-    client: &Client,
-    event: &DueEvent,
-    order: OrderId,
-) -> anyhow::Result<Option<Outcome>> {
+async fn wake(client: &Client, event: &DueEvent, order: OrderId) -> anyhow::Result<Outcome> {
     let signal = WorkflowSignalOptions::builder()
         // The event alone would swallow a replay that an operator asks for.
         .request_id(format!("{}/{}", event.event_id, event.attempts))
@@ -120,7 +162,7 @@ async fn wake(
         .signal(Checkout::payment_event, said, signal)
         .await
         .context("tell the order's workflow")?;
-    Ok(Some(Outcome::Delivered))
+    Ok(Outcome::Delivered)
 }
 
 async fn settle(client: &Client, event: &DueEvent, order: OrderId) -> anyhow::Result<Outcome> {

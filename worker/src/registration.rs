@@ -1,11 +1,14 @@
-//! What Temporal has to know before it takes a workflow of ours: the namespace, and the search
-//! attributes in it.
+//! What Temporal has to know before it takes a workflow of ours: the namespace, the search
+//! attributes in it, and the schedule that begins reconciliations.
 
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context;
 use temporalio_client::{
     Client,
+    schedules::{
+        CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleOverlapPolicy, ScheduleSpec,
+    },
     tonic::{Code, IntoRequest},
 };
 use temporalio_common::protos::temporal::api::{
@@ -13,7 +16,10 @@ use temporalio_common::protos::temporal::api::{
     operatorservice::v1::{AddSearchAttributesRequest, ListSearchAttributesRequest},
     workflowservice::v1::{DescribeNamespaceRequest, RegisterNamespaceRequest},
 };
-use workflows::search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL};
+use workflows::{
+    Reconcile, ReconcileInput, TASK_QUEUE, reconcile,
+    search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL},
+};
 
 /// How long Temporal keeps workflows that have ended. Nothing of ours depends on it: Postgres
 /// remembers every order for good.
@@ -89,6 +95,30 @@ pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
         "Temporal does not take the search attributes of namespace '{}'",
         client.options().namespace
     )
+}
+
+/// Makes the schedule of reconciliations, if there is none. One that an operator has paused or
+/// changed in the Temporal UI stays as it is.
+///
+/// # Errors
+/// When Temporal refuses.
+pub async fn make_schedule(client: &Client) -> anyhow::Result<()> {
+    let action = ScheduleAction::start_workflow(
+        Reconcile::run,
+        ReconcileInput::default(),
+        TASK_QUEUE,
+        reconcile::SCHEDULE_ID,
+    );
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(reconcile::EVERY))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("Holds orders, workflows and the provider's books against each other.")
+        .build();
+    match client.create_schedule(reconcile::SCHEDULE_ID, options).await {
+        Err(ScheduleError::Rpc(error)) if error.code() == Code::AlreadyExists => Ok(()),
+        made => made.map(drop).context("make the schedule of reconciliations"),
+    }
 }
 
 /// The search attributes that the namespace has; none while Temporal does not know of it.

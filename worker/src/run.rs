@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use activities::{ChangeSink, Changes, Database, Provider, Saga};
+use activities::{ChangeSink, Changes, Database, Provider, Reconciler, Saga};
 use anyhow::Context;
 use temporalio_client::Client;
 use temporalio_sdk::{
@@ -14,7 +14,7 @@ use temporalio_sdk::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use workflows::{Checkout, Operator, Settle, TASK_QUEUE};
+use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle, TASK_QUEUE};
 
 use crate::{inbox, notify};
 
@@ -79,12 +79,13 @@ pub async fn prepare(
         }
         everybody.notify_one();
     });
+    let reconciler = Reconciler::new(database.clone(), provider.clone(), client.clone());
     let saga = Saga::new(database.clone(), provider, changes);
     Ok(Prepared {
         client,
         database,
         listen_url: shared.database_url.clone(),
-        options: options(saga, settings.worker_cached_workflows)?,
+        options: options(saga, reconciler, settings.worker_cached_workflows)?,
     })
 }
 
@@ -137,7 +138,11 @@ impl Prepared {
     }
 }
 
-fn options(saga: Saga, cached_workflows: usize) -> anyhow::Result<WorkerOptions> {
+fn options(
+    saga: Saga,
+    reconciler: Reconciler,
+    cached_workflows: usize,
+) -> anyhow::Result<WorkerOptions> {
     let slots = TunerHolder::builder()
         .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(200))
         .activity_task_slot_supplier(FixedSizeSlotSupplier::new(200))
@@ -146,15 +151,24 @@ fn options(saga: Saga, cached_workflows: usize) -> anyhow::Result<WorkerOptions>
         .build();
     Ok(WorkerOptions::new(TASK_QUEUE)
         .max_cached_workflows(cached_workflows)
-        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(16))
+        // Half of them for the first task of each workflow. By default it would be one in five,
+        // and with fewer of them than the task queue has partitions, new orders and operators'
+        // changes wait for seconds while those that are under way do not.
+        .nonsticky_to_sticky_poll_ratio(0.5)
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(8))
         .tuner(slots)
         // A call learns with its heartbeat that the shopper has called it off.
         .max_heartbeat_throttle_interval(Duration::from_secs(1))
         .graceful_shutdown_period(Duration::from_secs(5))
         .register_activities(saga)
+        .register_activities(reconciler)
         .register_workflow::<Checkout>()?
         .register_workflow::<Settle>()?
         .register_workflow::<Operator>()?
+        .register_workflow::<Refund>()?
+        .register_workflow::<Dispute>()?
+        .register_workflow::<Conclude>()?
+        .register_workflow::<Reconcile>()?
         .build())
 }

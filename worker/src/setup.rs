@@ -24,7 +24,7 @@ pub struct SetupSettings {
     pub demo_catalogue: bool,
 }
 
-/// Migrates, makes the API's role, registers search attributes, and seeds when asked to.
+/// Migrates, makes the API's role, registers search attributes and the schedule, and seeds when asked to.
 ///
 /// # Errors
 /// Says which of these could not be done, and why.
@@ -43,6 +43,7 @@ pub async fn setup(
     let client = shared.temporal.connect("setup", Duration::from_secs(60)).await?;
     registration::make_namespace(&client).await?;
     registration::register_search_attributes(&client).await?;
+    registration::make_schedule(&client).await?;
     tracing::info!("database and Temporal are set up");
     Ok(())
 }

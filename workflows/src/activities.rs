@@ -2,14 +2,17 @@
 //! `activities`. Every one of them may run twice, late, or on two workers at once.
 
 use domain::{
-    AttemptId, CartLines, EndReason, Fingerprint, Money, OrderId, OrderState, Refusal, SecretHash,
+    AttemptId, CartLines, DisputeStanding, EndReason, Fingerprint, Money, OrderId, OrderState,
+    RefundId, RefundRefusal, RefundState, Refusal, SecretHash,
 };
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use time::OffsetDateTime;
 
-use crate::{ChangeOutcome, ChangeRequest};
+use crate::{
+    ChangeOutcome, ChangeRequest, Finding, ReconcileInput, RefundRequest, SeenDispute, SeenRefund,
+};
 
 /// Asks for stock.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -145,6 +148,72 @@ pub enum ReturnUnits {
     PaidAfterAll,
 }
 
+/// What came of asking for a refund.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum BegunRefund {
+    /// It is decided and written down; the provider has to move the money.
+    Pending,
+    /// It was asked for before, and is over.
+    Ended {
+        /// How.
+        state: RefundState,
+    },
+    /// It is not to be.
+    Refused {
+        /// Why.
+        refusal: RefundRefusal,
+    },
+    /// This id was used for another request.
+    IdReused,
+    /// There is no such order.
+    UnknownOrder,
+}
+
+/// Where a refund stands, as the provider says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "standing", rename_all = "snake_case")]
+pub enum RefundStanding {
+    /// It is under way.
+    Pending,
+    /// The money is back.
+    Succeeded,
+    /// It is not, and will not be.
+    Failed {
+        /// The provider's word for why.
+        why: String,
+    },
+    /// It gives back nothing that was taken, such as an authorization that is let go.
+    NotCounted,
+}
+
+/// Asks that the end of a refund be written down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FinishRefund {
+    /// Which.
+    pub refund_id: RefundId,
+    /// How it ended.
+    pub standing: RefundStanding,
+}
+
+/// What one side of a reconciliation came to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Checked {
+    /// How many were looked at.
+    pub checked: u64,
+    /// What does not agree.
+    pub findings: Vec<Finding>,
+}
+
+/// Asks that a finding be written down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordFinding {
+    /// What was found.
+    pub finding: Finding,
+    /// Whether its repair was begun.
+    pub begun: bool,
+}
+
 /// The activities of the sagas. Those marked local touch only our own database.
 pub struct SagaActivities;
 
@@ -207,6 +276,66 @@ impl SagaActivities {
     /// Cancels or refunds an intent whose order has ended without it.
     #[activity(name = "settle_intent")]
     pub fn settle_intent(payment_intent: String) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Decides what a refund is worth and writes it down, with its audit row.
+    #[activity(name = "begin_refund")]
+    pub fn begin_refund(request: RefundRequest) -> Result<BegunRefund, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Has the provider give the money of a refund back.
+    #[activity(name = "send_refund")]
+    pub fn send_refund(refund_id: RefundId) -> Result<RefundStanding, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Asks the provider where a refund stands; one that was made there is written down.
+    #[activity(name = "look_at_refund")]
+    pub fn look_at_refund(seen: SeenRefund) -> Result<RefundStanding, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down how a refund ended; units go back on the shelf.
+    #[activity(name = "finish_refund")]
+    pub fn finish_refund(input: FinishRefund) -> Result<RefundState, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Asks the provider where a dispute stands, and brings the order in step with it.
+    #[activity(name = "look_at_dispute")]
+    pub fn look_at_dispute(seen: SeenDispute) -> Result<DisputeStanding, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down that this run of a reconciliation has begun; asked for, it is audited.
+    #[activity(name = "begin_reconciliation")]
+    pub fn begin_reconciliation(input: ReconcileInput) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Looks for open orders and refunds without a workflow, and for stock that does not add up.
+    #[activity(name = "check_orders")]
+    pub fn check_orders(input: ReconcileInput) -> Result<Checked, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Holds the provider's payments, refunds and disputes against ours.
+    #[activity(name = "check_payments")]
+    pub fn check_payments(input: ReconcileInput) -> Result<Checked, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down a finding; a repair that was begun is audited.
+    #[activity(name = "record_finding")]
+    pub fn record_finding(input: RecordFinding) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Local. Writes down that this run has ended, and how many orders and payments it looked at.
+    #[activity(name = "finish_reconciliation")]
+    pub fn finish_reconciliation(checked: (u64, u64)) -> Result<(), ActivityError> {
         unimplemented!()
     }
 

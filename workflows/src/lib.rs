@@ -6,7 +6,12 @@
 
 pub mod activities;
 pub mod checkout;
+pub mod conclude;
+pub mod dispute;
 pub mod operator;
+mod patience;
+pub mod reconcile;
+pub mod refund;
 pub mod search;
 pub mod settle;
 
@@ -14,7 +19,11 @@ pub use checkout::{
     CancelAnswer, Checkout, CheckoutInput, CheckoutMemo, CheckoutStatus, Pay, PayAnswer,
     PaymentEvent,
 };
+pub use conclude::Conclude;
+pub use dispute::{Dispute, SeenDispute};
 pub use operator::{Change, ChangeOutcome, ChangeRequest, Operator, StockLevel};
+pub use reconcile::{Finding, FindingKind, Reconcile, ReconcileInput, Repair};
+pub use refund::{Refund, RefundEnd, RefundEvent, RefundInput, RefundRequest, SeenRefund};
 pub use settle::{Settle, SettleInput};
 
 /// The task queue that every worker of ours polls.

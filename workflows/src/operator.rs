@@ -53,6 +53,11 @@ pub enum Change {
         /// Units in, or out when negative.
         on_hand_delta: i64,
     },
+    /// Has a webhook event taken up again.
+    ReplayWebhook {
+        /// The provider's id of it.
+        event_id: String,
+    },
 }
 
 /// What there is of a product: `on_hand = available + held + sold`.
@@ -99,6 +104,10 @@ pub enum ChangeOutcome {
         /// What there is.
         level: StockLevel,
     },
+    /// The event is due.
+    WebhookDue,
+    /// No such event has come.
+    UnknownWebhook,
     /// This change id was used for another change.
     IdReused,
 }

@@ -10,7 +10,7 @@ use temporalio_workflow::{WorkflowContext, WorkflowContextView, WorkflowResult};
 use crate::{activities::SagaActivities, checkout::options};
 
 /// A payment to bring to rest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettleInput {
     /// The provider's id of it.
     pub payment_intent: String,

@@ -18,8 +18,10 @@ const VERSION: [u32; 3] = [1, 8, 2];
 const PACKAGE: &str = "github.com/temporalio/cli/cmd/temporal";
 
 /// The server's limits that a laptop shop would hit. The poll rates default to 20 a second for
-/// each of three queues, which makes every task wait for tens of milliseconds on idle CPUs.
-const DYNAMIC_CONFIG: [&str; 9] = [
+/// each of three queues, which makes every task wait for tens of milliseconds on idle CPUs. A task
+/// queue is cut into four partitions by default, for the sake of a cluster; on one node that only
+/// makes some tasks wait for a poller to come by while others do not.
+const DYNAMIC_CONFIG: [&str; 11] = [
     "history.transferProcessorMaxPollRPS=100000",
     "history.timerProcessorMaxPollRPS=100000",
     "history.visibilityProcessorMaxPollRPS=100000",
@@ -28,6 +30,8 @@ const DYNAMIC_CONFIG: [&str; 9] = [
     "frontend.namespaceCount=100000",
     "history.rps=100000",
     "matching.rps=100000",
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
     "frontend.namespaceRPS.visibility=10000",
 ];
 

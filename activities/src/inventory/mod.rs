@@ -21,13 +21,13 @@ pub use self::{
 use crate::{Changes, database::DatabaseError};
 
 /// What a statement says it changed.
-struct Moved {
-    orders: Option<Json<Vec<Uuid>>>,
-    levels: Option<Json<Vec<StockLevel>>>,
+pub(crate) struct Moved {
+    pub(crate) orders: Option<Json<Vec<Uuid>>>,
+    pub(crate) levels: Option<Json<Vec<StockLevel>>>,
 }
 
 impl Moved {
-    fn changes(self) -> Changes {
+    pub(crate) fn changes(self) -> Changes {
         Changes {
             orders: self
                 .orders
@@ -42,7 +42,7 @@ fn uuids(orders: impl IntoIterator<Item = OrderId>) -> Vec<Uuid> {
 }
 
 /// Locks the stock of `orders`, in SKU order, so that no two transactions wait for each other.
-async fn lock_stock_of(
+pub(crate) async fn lock_stock_of(
     connection: &mut PgConnection,
     orders: &[Uuid],
 ) -> Result<(), DatabaseError> {

@@ -2,18 +2,21 @@
 
 mod access;
 mod orders;
+mod page;
 mod products;
+mod reconciliation;
+mod refunds;
 mod stock;
+mod webhooks;
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, Query, Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
 use workflows::{Change, ChangeOutcome, ChangeRequest};
@@ -39,8 +42,10 @@ pub fn guarded() -> Router<App> {
     Router::new()
         .merge(orders::router())
         .merge(products::router())
+        .merge(reconciliation::router())
+        .merge(refunds::router())
         .merge(stock::router())
-        .route("/v1/webhooks", get(webhooks))
+        .merge(webhooks::router())
         .route("/v1/audit", get(audit))
 }
 
@@ -67,35 +72,14 @@ async fn change(
 ) -> Answer<ChangeOutcome> {
     let request = ChangeRequest { change_id, actor: "operator".into(), reason, change };
     let outcome = app.temporal.change(request.clone()).await?;
-    // Whoever asks this node next finds the change.
-    let sku = match &request.change {
-        Change::PutProduct { sku, .. } | Change::AdjustStock { sku, .. } => sku.to_string(),
-    };
-    app.model.catalogue.refresh(&app.model.pool, &[sku]).await?;
-    Ok(outcome)
-}
-
-/// What becomes of a webhook event; `pending` while it waits.
-const OUTCOMES: [&str; 6] = ["pending", "delivered", "known", "late", "ignored", "foreign"];
-
-#[derive(Deserialize)]
-struct WebhookFilter {
-    outcome: Option<String>,
-}
-
-async fn webhooks(
-    State(app): State<App>,
-    Query(filter): Query<WebhookFilter>,
-) -> Answer<Json<Value>> {
-    if filter.outcome.as_deref().is_some_and(|outcome| !OUTCOMES.contains(&outcome)) {
-        return Err(Problem::invalid(
-            "/outcome",
-            format!("has to be one of {}", OUTCOMES.join(", ")),
-        ));
+    match &request.change {
+        // Whoever asks this node next finds the change.
+        Change::PutProduct { sku, .. } | Change::AdjustStock { sku, .. } => {
+            app.model.catalogue.refresh(&app.model.pool, &[sku.to_string()]).await?;
+        }
+        Change::ReplayWebhook { .. } => {}
     }
-    let rows =
-        read_model::operators::webhooks(&app.model.pool, filter.outcome.as_deref(), 100).await?;
-    Ok(Json(json!({"webhooks": rows})))
+    Ok(outcome)
 }
 
 async fn audit(State(app): State<App>) -> Answer<Json<Value>> {

@@ -5,17 +5,15 @@ use axum::{
     extract::{Path, Query, State},
     routing::get,
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Money, OrderId, OrderState};
 use read_model::{
     operators::{self, OrderRow},
-    orders,
+    orders, refunds,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use uuid::Uuid;
 
+use super::{page, refunds::refund_json};
 use crate::{
     app::App,
     checkouts::{checkout_json, rfc3339},
@@ -40,27 +38,13 @@ async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Js
             Problem::invalid("/state", error.to_string())
         })?;
     }
-    let limit = match &filter.limit {
-        None => 50,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=200).contains(limit))
-            .ok_or_else(|| Problem::invalid("/limit", "has to be 1 to 200"))?,
-    };
-    let before = filter.cursor.as_deref().map(read_cursor).transpose()?;
+    let limit = page::limit(filter.limit.as_deref())?;
+    let before = filter.cursor.as_deref().map(page::read_cursor).transpose()?;
+    let fetch = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut rows =
-        operators::orders(&app.model.pool, filter.state.as_deref(), before, limit + 1).await?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| {
-        URL_SAFE_NO_PAD.encode(format!(
-            "{}/{}",
-            row.created_at.unix_timestamp_nanos(),
-            row.order_id
-        ))
-    });
+        operators::orders(&app.model.pool, filter.state.as_deref(), before, fetch).await?;
+    let place = |row: &OrderRow| (row.created_at, row.order_id.to_string());
+    let next = page::cut(&mut rows, limit, place);
     let rows: Vec<_> = rows.iter().map(row_json).collect();
     Ok(Json(json!({"orders": rows, "next_cursor": next})))
 }
@@ -73,17 +57,6 @@ fn row_json(row: &OrderRow) -> Value {
         "total": total, "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     })
-}
-
-fn read_cursor(cursor: &str) -> Answer<(OffsetDateTime, Uuid)> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let (nanos, id) = text.split_once('/')?;
-        let nanos: u64 = nanos.parse().ok()?;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).ok()?;
-        Some((at, id.parse().ok()?))
-    };
-    read().ok_or_else(|| Problem::invalid("/cursor", "is not one that this list gave"))
 }
 
 async fn one(State(app): State<App>, Path(order): Path<String>) -> Answer<Json<Value>> {
@@ -106,7 +79,8 @@ async fn one(State(app): State<App>, Path(order): Path<String>) -> Answer<Json<V
     body["payment_intent"] = json!(stored.payment_intent);
     body["refusal"] = json!(stored.refusal);
     body["payments"] = json!(operators::attempts(pool, order).await?);
-    body["refunds"] = json!([]);
+    let refunds = refunds::refunds_of(pool, order).await?;
+    body["refunds"] = refunds.iter().map(refund_json).collect();
     body["timeline"] = json!(timeline);
     body["temporal_url"] = json!(temporal_url(&app, order));
     Ok(Json(body))

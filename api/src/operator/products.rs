@@ -40,6 +40,8 @@ async fn put_product(
         ChangeOutcome::StockAdjusted { .. }
         | ChangeOutcome::UnknownSku
         | ChangeOutcome::BelowHeldAndSold { .. }
+        | ChangeOutcome::WebhookDue
+        | ChangeOutcome::UnknownWebhook
         | ChangeOutcome::IdReused => return Err(Problem::new(Kind::Internal)),
     };
     let product = app.model.catalogue.product(&sku).ok_or_else(|| Problem::new(Kind::Internal))?;

@@ -56,7 +56,9 @@ async fn adjust(
             Err(Problem::new(Kind::StockBelowHeldAndSold).with("stock", level_json(&level)))
         }
         ChangeOutcome::IdReused => Err(Problem::new(Kind::ChangeIdReused)),
-        ChangeOutcome::ProductPut { .. } => Err(Problem::new(Kind::Internal)),
+        ChangeOutcome::ProductPut { .. }
+        | ChangeOutcome::WebhookDue
+        | ChangeOutcome::UnknownWebhook => Err(Problem::new(Kind::Internal)),
     }
 }
 

@@ -133,6 +133,40 @@ pub async fn at_provider(shop: &Shop, intent: &str, what: &str) {
     assert_eq!(done.unwrap().status(), 200, "{what} {intent}");
 }
 
+/// Gives all of an order's money back at the provider, past the shop; answers the refund's id there.
+pub async fn refund_at_provider(shop: &Shop, order: Uuid) -> String {
+    let intent = intent_in(shop, order, "succeeded").await;
+    let form = [("payment_intent", &*intent)];
+    let made = provider(shop, Method::POST, "refunds", &form).await;
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// Has the cardholder dispute an order's payment; answers the dispute's id.
+pub async fn dispute(shop: &Shop, order: Uuid) -> String {
+    let intent = intent_in(shop, order, "succeeded").await;
+    let button = format!("{}/console/dispute/{intent}", shop.sandbox_url());
+    http_client().post(button).send().await.unwrap();
+    let disputes = provider(shop, Method::GET, "disputes?limit=100", &[]).await;
+    let of_order = |dispute: &&Value| dispute["payment_intent"] == *intent;
+    let dispute = disputes["data"].as_array().unwrap().iter().find(of_order).cloned();
+    dispute.expect("the payment is disputed")["id"].as_str().unwrap().to_owned()
+}
+
+/// Leaves a dispute to the cardholder.
+pub async fn concede(shop: &Shop, dispute: &str) {
+    provider(shop, Method::POST, &format!("disputes/{dispute}/close"), &[]).await;
+}
+
+/// A call of the provider's API by somebody else than the shop.
+pub async fn provider(shop: &Shop, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
+    let url = format!("{}/v1/{path}", shop.sandbox_url());
+    let request = http_client().request(method.clone(), url).bearer_auth("sk_test_sandbox");
+    let request = if method == Method::POST { request.form(form) } else { request };
+    let reply = Shopper::send(request).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.body);
+    reply.body
+}
+
 /// What a checkout of so many units of `sku` is started with past the API, for a hold of a length
 /// of its own. `shopper` reaches the order over HTTP like any other.
 pub fn input(shopper: &Shopper, sku: &str, quantity: u32, hold_ttl: Duration) -> CheckoutInput {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use reqwest::Method;
 use serde_json::json;
 use system_tests::{Running, Shop, ShopOptions, Shopper};
 
@@ -54,6 +55,8 @@ pub enum Path {
     Refused,
     /// An operator counts units in.
     OperatorsChange,
+    /// Paid; an operator gives all of it back and restocks the units.
+    Refunded,
 }
 
 /// A shop whose worker a test brings, so that things befall its activities.
@@ -95,6 +98,7 @@ impl Order {
     pub fn workflow_id(&self, path: Path) -> String {
         match path {
             Path::OperatorsChange => format!("operator/{}", self.shopper.order_id),
+            Path::Refunded => format!("refund/{}", self.shopper.order_id),
             _ => temporal::checkout(self.shopper.order_id),
         }
     }
@@ -152,6 +156,7 @@ impl Order {
             Path::SettledByRefund => return Some(self.settled(true, settles).await),
             Path::Refused => self.refused().await,
             Path::OperatorsChange => self.operators_change().await,
+            Path::Refunded => self.refunded().await,
         }
         None
     }
@@ -245,13 +250,25 @@ impl Order {
         assert_eq!(audited, 1, "rows of the audit");
     }
 
+    async fn refunded(&self) {
+        self.hold_and_pay("pm_card_visa").await;
+        self.is_paid().await;
+        let order = self.shopper.order_id;
+        let refund = json!({"refund_id": order, "restock": true, "reason": "a test"});
+        let operator = self.stage.shop.operator();
+        let post = operator.request(Method::POST, &format!("/v1/orders/{order}/refunds"));
+        let reply = Shopper::send(post.json(&refund)).await;
+        assert_eq!(reply.status, 202, "{}", reply.body);
+        self.is_over("refunded").await;
+    }
+
     pub async fn is_paid(&self) {
         buying::is_paid_once(&self.stage.shop, &self.shopper).await;
         let ordered = i64::from(ORDERED);
         self.stock_is((UNITS - ordered, 0, ordered)).await;
     }
 
-    /// The order has ended unpaid: the units are back, and the money is, or will be.
+    /// The order has ended, and nobody has bought: the units are back, and the money is, or will be.
     pub async fn is_over(&self, state: &str) {
         self.shopper.reaches_within(state, ENDS_WITHIN).await;
         self.stock_is((UNITS, 0, 0)).await;

@@ -4,8 +4,9 @@
 
 use std::{env, fs, path::PathBuf, sync::Arc};
 
-use futures::future::BoxFuture;
-use system_tests::{assert_invariants, eventually};
+use futures::{future::BoxFuture, join};
+use reqwest::Method;
+use system_tests::{Shopper, assert_invariants, eventually};
 use temporalio_client::WorkflowHistory;
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 use tokio::task::JoinSet;
@@ -24,7 +25,7 @@ type Recording = (String, Vec<u8>);
 type Recorder = fn(Arc<Stage>) -> BoxFuture<'static, Vec<Recording>>;
 
 /// Orders that have ended.
-const ENDED: [(&str, Path); 14] = [
+const ENDED: [(&str, Path); 15] = [
     ("paid", Path::Paid),
     ("paid-after-a-decline", Path::PaidAfterDecline),
     ("paid-after-approval", Path::Approved),
@@ -39,10 +40,11 @@ const ENDED: [(&str, Path); 14] = [
     ("expired-without-the-providers-word", Path::SettledByCancel),
     ("refused", Path::Refused),
     ("operator-counted-stock", Path::OperatorsChange),
+    ("refunded", Path::Refunded),
 ];
 
 /// Orders that took a turn, or have not ended.
-const TURNS: [Recorder; 9] = [
+const TURNS: [Recorder; 13] = [
     |stage| Box::pin(open_awaiting_payment(stage)),
     |stage| Box::pin(open_after_a_decline(stage)),
     |stage| Box::pin(open_at_the_bank(stage)),
@@ -52,6 +54,10 @@ const TURNS: [Recorder; 9] = [
     |stage| Box::pin(paid_though_slow(stage)),
     |stage| Box::pin(cancelled_in_temporal(stage)),
     |stage| Box::pin(taken_by_another_run(stage)),
+    |stage| Box::pin(refund_being_sent(stage)),
+    |stage| Box::pin(refund_made_at_the_provider(stage)),
+    |stage| Box::pin(disputed(stage)),
+    |stage| Box::pin(concluded(stage)),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +121,7 @@ async fn open_after_a_decline(stage: Arc<Stage>) -> Vec<Recording> {
             events.iter().skip_while(|event| **event != EventType::ActivityTaskCompleted);
         since.any(|event| *event == EventType::WorkflowTaskCompleted)
     };
-    tells(&stage, &order, heard).await;
+    tells(&stage, &order.workflow_id(Path::Paid), heard).await;
     vec![record(&stage, "open-after-a-decline", &order.workflow_id(Path::Paid)).await]
 }
 
@@ -183,19 +189,77 @@ async fn taken_by_another_run(stage: Arc<Stage>) -> Vec<Recording> {
     vec![record(&stage, "taken-by-another-run", &id).await]
 }
 
+/// A refund that is found under way: it is decided, and the provider was not asked yet.
+async fn refund_being_sent(stage: Arc<Stage>) -> Vec<Recording> {
+    let order = Order::on(&stage).await;
+    let id = order.workflow_id(Path::Refunded);
+    let sends = stage.mishaps.waits(&id, "send_refund", Moment::BeforeEffect);
+    let recording = async {
+        sends.has_happened().await;
+        let recording = record(&stage, "open-refund", &id).await;
+        sends.end();
+        recording
+    };
+    vec![join!(recording, order.go(Path::Refunded, |_| ())).0]
+}
+
+async fn refund_made_at_the_provider(stage: Arc<Stage>) -> Vec<Recording> {
+    let order = Order::on(&stage).await;
+    order.go(Path::Paid, |_| ()).await;
+    let made = buying::refund_at_provider(&stage.shop, order.shopper.order_id).await;
+    let id = domain::RefundId::of_provider(&made).workflow_id();
+    order.shopper.reaches("refunded").await;
+    stage.temporal.ended(&id).await;
+    vec![record(&stage, "refunded-at-the-provider", &id).await]
+}
+
+/// A dispute, found open and when it was lost.
+async fn disputed(stage: Arc<Stage>) -> Vec<Recording> {
+    let order = Order::on(&stage).await;
+    order.go(Path::Paid, |_| ()).await;
+    let dispute = buying::dispute(&stage.shop, order.shopper.order_id).await;
+    order.shopper.reaches("disputed").await;
+    let id = format!("dispute/{dispute}");
+    let waits = |events: &[EventType]| events.contains(&EventType::TimerStarted);
+    tells(&stage, &id, waits).await;
+    let open = record(&stage, "open-dispute", &id).await;
+    buying::concede(&stage.shop, &dispute).await;
+    stage.temporal.ended(&id).await;
+    vec![open, record(&stage, "dispute-lost", &id).await]
+}
+
+/// An order whose workflow was terminated is found by a reconciliation, and concluded.
+async fn concluded(stage: Arc<Stage>) -> Vec<Recording> {
+    let order = Order::on(&stage).await;
+    let id = order.workflow_id(Path::Paid);
+    order.hold_and_pay("pm_card_authenticationRequired").await;
+    buying::bank_page(&order.shopper).await;
+    stage.temporal.terminate(&id).await;
+    let asked = stage.shop.operator().request(Method::POST, "/v1/reconciliation");
+    let reply = Shopper::send(asked).await;
+    assert!(reply.status.is_success(), "{}", reply.body);
+    stage.temporal.ended("reconcile-now").await;
+    order.shopper.reaches("cancelled").await;
+    let conclude = format!("conclude/{}", order.shopper.order_id);
+    stage.temporal.ended(&conclude).await;
+    vec![
+        record(&stage, "reconciled", "reconcile-now").await,
+        record(&stage, "concluded", &conclude).await,
+    ]
+}
+
 /// Waits until the order's workflow has begun to wait so often.
 async fn has_timers(stage: &Stage, order: &Order, timers: usize) {
     let waits = |events: &[EventType]| {
         events.iter().filter(|event| **event == EventType::TimerStarted).count() >= timers
     };
-    tells(stage, order, waits).await;
+    tells(stage, &temporal::checkout(order.shopper.order_id), waits).await;
 }
 
-/// Waits until what has happened to the order's workflow fits.
-async fn tells(stage: &Stage, order: &Order, fits: impl Fn(&[EventType]) -> bool) {
-    let id = temporal::checkout(order.shopper.order_id);
+/// Waits until what has happened to a workflow fits.
+async fn tells(stage: &Stage, id: &str, fits: impl Fn(&[EventType]) -> bool) {
     eventually(&format!("the history of {id} fits"), temporal::SOON, || async {
-        let events = stage.temporal.events(&id).await;
+        let events = stage.temporal.events(id).await;
         let events: Vec<_> = events.iter().map(HistoryEvent::event_type).collect();
         fits(&events).then_some(())
     })

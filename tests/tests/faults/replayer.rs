@@ -4,7 +4,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{
     WorkflowReplayer, WorkflowReplayerOptions, WorkflowReplayerOptionsBuilder as Builder,
 };
-use workflows::{Checkout, Operator, Settle};
+use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle};
 
 /// Replays each history; panics naming those that the workflows' code does not fit any more.
 pub async fn assert_replays(histories: Vec<(String, WorkflowHistory)>) {
@@ -12,6 +12,10 @@ pub async fn assert_replays(histories: Vec<(String, WorkflowHistory)>) {
         .register_workflow::<Checkout>()
         .and_then(Builder::register_workflow::<Settle>)
         .and_then(Builder::register_workflow::<Operator>)
+        .and_then(Builder::register_workflow::<Refund>)
+        .and_then(Builder::register_workflow::<Dispute>)
+        .and_then(Builder::register_workflow::<Conclude>)
+        .and_then(Builder::register_workflow::<Reconcile>)
         .expect("each workflow is registered once")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("there are workflows to replay");

@@ -103,6 +103,7 @@ async fn a_run_of_an_order_that_temporal_has_forgotten_changes_nothing() {
     cancelled.cancel().await;
     cancelled.reaches("cancelled").await;
     // Still open: its workflow was terminated, so that Temporal may forget it as well.
+    temporal.pause_reconciliations().await;
     let open = shop.shopper();
     buying::hold(&open, &sku, 3).await;
     temporal.terminate(&temporal::checkout(open.order_id)).await;

@@ -8,7 +8,8 @@ use temporalio_client::{
     Client, UntypedWorkflow, UntypedWorkflowHandle, WorkflowCancelOptions, WorkflowDescribeOptions,
     WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus,
     WorkflowFetchHistoryOptions, WorkflowHistory, WorkflowListOptions, WorkflowStartOptions,
-    WorkflowTerminateOptions, errors::WorkflowInteractionError, tonic::IntoRequest,
+    WorkflowTerminateOptions, errors::WorkflowInteractionError, schedules::PauseScheduleOptions,
+    tonic::IntoRequest,
 };
 use temporalio_common::protos::temporal::api::{
     common::v1,
@@ -39,6 +40,12 @@ impl Temporal {
     /// Connects to the shop's namespace.
     pub async fn of(shop: &Shop) -> Self {
         Self(temporal_of(shop).await)
+    }
+
+    /// Has no reconciliation begin by itself, which would be ahead of the test.
+    pub async fn pause_reconciliations(&self) {
+        let schedule = self.0.get_schedule_handle("reconcile");
+        schedule.pause(Some("a test"), PauseScheduleOptions::default()).await.unwrap();
     }
 
     fn workflow(&self, id: &str) -> UntypedWorkflowHandle<Client> {

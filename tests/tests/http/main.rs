@@ -22,6 +22,7 @@ mod pages;
 mod paying;
 mod products;
 mod refusals;
+mod replays;
 mod secrets;
 mod slow_provider;
 mod split;

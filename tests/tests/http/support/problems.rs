@@ -13,6 +13,7 @@ pub const PROBLEMS: &[(&str, u16)] = &[
     ("checkout-not-found", 404),
     ("unknown-sku", 404),
     ("order-not-found", 404),
+    ("webhook-not-found", 404),
     ("not-found", 404),
     ("method-not-allowed", 405),
     ("out-of-stock", 409),

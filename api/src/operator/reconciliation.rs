@@ -1,0 +1,51 @@
+//! `/v1/reconciliation`: what the last run found, and having one now.
+
+use std::time::Duration;
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use read_model::reconciliation::{self, RunRow};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::{app::App, problem::Answer};
+
+/// How long a run is waited for.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How often is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The path of reconciliation.
+pub fn router() -> Router<App> {
+    Router::new().route("/v1/reconciliation", get(last).post(now))
+}
+
+async fn last(State(app): State<App>) -> Answer<Json<Value>> {
+    let run = reconciliation::run(&app.model.pool, None).await?;
+    Ok(Json(with_findings(&app, run).await?))
+}
+
+/// Begins a run, unless one that was asked for runs; answers it once it has ended, or as it is
+/// after a while.
+async fn now(State(app): State<App>) -> Answer<(StatusCode, Json<Value>)> {
+    let run_id = app.temporal.reconcile("operator").await?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let run = reconciliation::run(&app.model.pool, Some(run_id)).await?;
+        let has_ended = run.as_ref().is_some_and(|run| run.finished_at.is_some());
+        if has_ended || Instant::now() > deadline {
+            let status = if has_ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+            return Ok((status, Json(with_findings(&app, run).await?)));
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn with_findings(app: &App, run: Option<RunRow>) -> Answer<Value> {
+    let id: Option<Uuid> = run.as_ref().map(|run| run.run_id);
+    let findings = match id {
+        Some(id) => reconciliation::findings(&app.model.pool, id).await?,
+        None => Vec::new(),
+    };
+    Ok(json!({"run": run, "findings": findings}))
+}

@@ -1,0 +1,29 @@
+//! Telling the worker that an event was stored, by NOTIFY: a hint, after the commit, in a statement
+//! of its own, and at most once in a few milliseconds. Commits that notify wait for each other.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::PgPool;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How long events are gathered into one notification.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Starts telling, until `stop`; `notify_one` on the answer says that there is something to tell.
+pub fn start(pool: PgPool, stop: CancellationToken) -> Arc<Notify> {
+    let wanted = Arc::new(Notify::new());
+    let waiting = Arc::clone(&wanted);
+    tokio::spawn(stop.run_until_cancelled_owned(async move {
+        loop {
+            waiting.notified().await;
+            // A lost notification costs a fraction of a second: the worker looks by itself.
+            let told = sqlx::query("select pg_notify('holdfast_inbox', '')").execute(&pool).await;
+            if let Err(error) = told {
+                tracing::warn!(%error, "could not tell of a webhook");
+            }
+            tokio::time::sleep(GATHER).await;
+        }
+    }));
+    wanted
+}

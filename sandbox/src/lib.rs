@@ -28,6 +28,7 @@ mod outbox;
 mod refunds;
 mod search;
 mod store;
+mod stripe_js;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -168,6 +169,7 @@ fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/console/dispute/{intent}", post(console::dispute))
         .route("/console/resend/{event}", post(console::resend))
         .route("/3ds/{intent}", bank)
+        .merge(stripe_js::router())
         .with_state(sandbox)
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     Sandbox,
     error::ApiError,
-    events::{new_id, now},
+    events::new_id,
     faults::{FaultSettings, happens},
     form::Form,
     idempotency::{self, Stored},
@@ -82,8 +82,12 @@ impl Call {
             latency.await;
             return ApiError::down().into();
         }
-        if let Err(error) = authorize(&self.app, &self.headers) {
-            return error.into();
+        let key_shown = match authorize(&self.app, &self.headers) {
+            Ok(key) => key,
+            Err(error) => return error.into(),
+        };
+        if key_shown == Key::Publishable && !is_for_browsers(&method, &uri) {
+            return ApiError::secret_key_required().into();
         }
         let is_write = method != Method::GET;
         let key = self.headers.get("idempotency-key").and_then(|key| key.to_str().ok());
@@ -121,8 +125,7 @@ impl Call {
     /// A request that changes something: once under its key, whatever happens to the answer.
     async fn write(&self, request: &Request, key: Option<&str>, faults: &FaultSettings) -> Answer {
         let fails = happens(faults.error_rate);
-        let at =
-            Moment { now: now(), request: Some(&self.id), key, public_url: &self.app.public_url };
+        let at = self.app.moment(Some(&self.id), key);
         let answer = self
             .app
             .store
@@ -159,7 +162,7 @@ fn executed(state: &mut State, request: &Request, at: &Moment<'_>, fails: bool) 
 
 /// Executes a request, or replays what came of it before.
 fn once(state: &mut State, request: &Request, at: &Moment<'_>, key: &str, fails: bool) -> Answer {
-    let parameters = request.form.canonical();
+    let parameters = request.form.fingerprint();
     match idempotency::replay(state, key, &request.path, &parameters, at.now) {
         Ok(Some(Stored { status, body, request, .. })) => {
             return Answer { status, body, replayed_from: Some(request), is_lost: false };
@@ -195,16 +198,28 @@ fn read(method: Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<R
     Ok(Request { method, path: uri.path().to_owned(), form })
 }
 
-fn authorize(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+/// Which of its keys a client shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Secret,
+    Publishable,
+}
+
+/// What a browser may do without the secret key: make a payment method.
+fn is_for_browsers(method: &Method, uri: &Uri) -> bool {
+    method == Method::POST && uri.path() == "/v1/payment_methods"
+}
+
+fn authorize(app: &App, headers: &HeaderMap) -> Result<Key, ApiError> {
     let given = headers.get("authorization").and_then(|value| value.to_str().ok());
     let shown = given.map(|given| match given.strip_prefix("Bearer ") {
         Some(token) => token.to_owned(),
         None => user_of_basic(given).unwrap_or_default(),
     });
-    if shown.as_deref() == Some(app.secret_key.as_str()) {
-        Ok(())
-    } else {
-        Err(ApiError::unauthorized(shown.is_some_and(|shown| !shown.is_empty())))
+    match shown.as_deref() {
+        Some(shown) if shown == app.secret_key => Ok(Key::Secret),
+        Some(shown) if shown == app.publishable_key => Ok(Key::Publishable),
+        shown => Err(ApiError::unauthorized(shown.is_some_and(|shown| !shown.is_empty()))),
     }
 }
 

@@ -80,14 +80,36 @@ fn amount_to_capture(form: &Form, intent: &Intent) -> Result<i64, ApiError> {
 /// `POST /v1/payment_intents/{id}/cancel`. What was set aside is let go, and counts as refunded.
 pub fn cancel(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
     form.only(&["cancellation_reason"])?;
-    let mut intent = find(state, id, "intent")?;
+    let intent = find(state, id, "intent")?;
     let reason = form.choice(
         "cancellation_reason",
         &["duplicate", "fraudulent", "requested_by_customer", "abandoned"],
     )?;
-    if matches!(intent.status, Status::Canceled | Status::Succeeded) {
+    if matches!(intent.status, Status::Canceled | Status::Processing | Status::Succeeded) {
         return Err(not_cancelable(&intent));
     }
+    Ok(let_go(state, intent, reason, "charge.refunded", at))
+}
+
+/// The authorization has ended uncaptured: the bank lets the money go, and with it the payment
+/// ends. (The console's button does the same before its time.)
+pub fn expire(state: &mut State, id: &str, at: &Moment<'_>) -> Answer {
+    let intent = find(state, id, "intent")?;
+    if intent.status != Status::RequiresCapture {
+        let message = "There is no authorization on this PaymentIntent that could end.";
+        return Err(ApiError::unexpected_state(message, intent.json()));
+    }
+    Ok(let_go(state, intent, Some("automatic"), "charge.expired", at))
+}
+
+/// Ends a payment, and what was set aside for it; `told` is the event about the charge.
+fn let_go(
+    state: &mut State,
+    mut intent: Intent,
+    reason: Option<&str>,
+    told: &str,
+    at: &Moment<'_>,
+) -> Intent {
     let held = charge_to_capture(state, &intent);
     intent.status = Status::Canceled;
     intent.canceled_at = Some(at.now);
@@ -99,18 +121,18 @@ pub fn cancel(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answ
         charge.released = charge.amount;
         refunds::record_release(state, &charge, at);
         let previous = refunds::what_was(&before);
-        emit_change(state, at, "charge.refunded", charge.json(), Some(previous));
+        emit_change(state, at, told, charge.json(), Some(previous));
         state.keep(charge);
     }
     emit(state, at, "payment_intent.canceled", intent.json());
-    Ok(intent)
+    intent
 }
 
 fn not_cancelable(intent: &Intent) -> ApiError {
     let message = format!(
         "You cannot cancel this PaymentIntent because it has a status of {}. Only a PaymentIntent \
          with one of the following statuses may be canceled: requires_payment_method, \
-         requires_capture, requires_confirmation, requires_action, processing.",
+         requires_capture, requires_confirmation, requires_action.",
         intent.status.as_str()
     );
     ApiError::unexpected_state(message, intent.json())

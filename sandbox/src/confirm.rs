@@ -4,18 +4,16 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cards::{self, AUTHENTICATION_REQUIRED, Card, Outcome},
+    cards::{AUTHENTICATION_REQUIRED, Decline, Outcome},
     disputes,
     error::{ApiError, documented},
     events::{emit, new_id},
     form::Form,
-    intents::{Answer, Moment, capture_method, find, known_method, take_method},
-    objects::{CaptureMethod, Charge, Intent, Status},
+    intents::{Answer, Moment, capture_method, find, take_method},
+    objects::{CaptureMethod, Charge, Intent, PaymentMethod, Status},
+    payment_methods, processing,
     store::State,
 };
-
-/// How long an authorization lasts: seven days, as for most online card payments.
-const AUTHORIZATION_SECONDS: i64 = 7 * 24 * 3600;
 
 /// How a confirmation is meant.
 #[derive(Clone, Copy)]
@@ -42,6 +40,7 @@ pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Ans
         "mandate_data[",
         "off_session",
         "payment_method",
+        "payment_method_data[",
         "payment_method_options[",
         "payment_method_types[",
         "receipt_email",
@@ -56,7 +55,7 @@ pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Ans
     if !intent.status.is_before_charge() {
         return Err(ApiError::unexpected_state(not_confirmable(intent.status), intent.json()));
     }
-    take_method(&mut intent, form)?;
+    take_method(state, &mut intent, form, at)?;
     intent.capture_method = capture_method.unwrap_or(intent.capture_method);
     if let Some(url) = form.text("return_url") {
         intent.return_url = Some(url.to_owned());
@@ -90,19 +89,28 @@ pub fn attempt(state: &mut State, intent: Intent, how: Attempt, at: &Moment<'_>)
             ConfirmationToken.";
         return Err(ApiError::unexpected_state(message, intent.json()));
     };
-    let card = known_method(method)?;
-    match card.outcome {
-        Outcome::Approved | Outcome::ApprovedThenDisputed => {
-            Ok(approve(state, intent, card, false, at))
+    let method = payment_methods::find_for(state, method, &intent.id)?;
+    payment_methods::mark_used(state, method.clone(), &intent.id);
+    match outcome(&method)? {
+        Outcome::Approved | Outcome::ApprovedThenDisputed(_) => {
+            Ok(approve(state, intent, &method, false, at))
         }
         Outcome::NeedsAction | Outcome::NeedsActionThenDeclined(_) if how.shopper_is_there => {
             Ok(ask_shopper(state, intent, at))
         }
         Outcome::NeedsAction | Outcome::NeedsActionThenDeclined(_) => {
-            Err(decline(state, intent, card, &AUTHENTICATION_REQUIRED, at).1)
+            Err(decline(state, intent, &method, &AUTHENTICATION_REQUIRED, at).1)
         }
-        Outcome::Declined(why) => Err(decline(state, intent, card, &why, at).1),
+        Outcome::Declined(why) => Err(decline(state, intent, &method, &why, at).1),
+        Outcome::Processing(word) => Ok(processing::begin(state, intent, word, at)),
     }
+}
+
+/// What comes of paying with this.
+pub fn outcome(method: &PaymentMethod) -> Result<Outcome, ApiError> {
+    let card = method.card();
+    let missing = || ApiError::missing("PaymentMethod", &method.id, "payment_method");
+    card.map(|card| card.outcome).ok_or_else(missing)
 }
 
 fn ask_shopper(state: &mut State, mut intent: Intent, at: &Moment<'_>) -> Intent {
@@ -114,17 +122,18 @@ fn ask_shopper(state: &mut State, mut intent: Intent, at: &Moment<'_>) -> Intent
 }
 
 /// The bank says yes.
-fn approve(
+pub fn approve(
     state: &mut State,
     mut intent: Intent,
-    card: &Card,
+    method: &PaymentMethod,
     authenticated: bool,
     at: &Moment<'_>,
 ) -> Intent {
-    let mut charge = Charge { authenticated, ..charge_of(&intent, card, at) };
+    let mut charge = Charge { authenticated, ..charge_of(&intent, method, at) };
     intent.last_payment_error = None;
     intent.next_action_url = None;
     intent.latest_charge = Some(charge.id.clone());
+    intent.capture_before = Some(charge.capture_before);
     if intent.capture_method == CaptureMethod::Manual {
         intent.status = Status::RequiresCapture;
         state.keep(intent.clone());
@@ -144,12 +153,13 @@ fn approve(
     intent
 }
 
-fn charge_of(intent: &Intent, card: &Card, at: &Moment<'_>) -> Charge {
+fn charge_of(intent: &Intent, method: &PaymentMethod, at: &Moment<'_>) -> Charge {
     Charge {
         id: new_id("ch"),
         created: at.now,
         payment_intent: intent.id.clone(),
-        payment_method: card.id.to_owned(),
+        payment_method: method.id.clone(),
+        paid_with: (!method.is_built_in()).then(|| method.clone()),
         amount: intent.amount,
         currency: intent.currency.clone(),
         description: intent.description.clone(),
@@ -160,22 +170,22 @@ fn charge_of(intent: &Intent, card: &Card, at: &Moment<'_>) -> Charge {
         released: 0,
         disputed: false,
         authenticated: false,
-        capture_before: at.now + AUTHORIZATION_SECONDS,
+        capture_before: at.now + at.bank.authorization_seconds,
     }
 }
 
 /// The bank says no: the intent can be tried again with another method.
-fn decline(
+pub fn decline(
     state: &mut State,
     mut intent: Intent,
-    card: &Card,
-    why: &cards::Decline,
+    method: &PaymentMethod,
+    why: &Decline,
     at: &Moment<'_>,
 ) -> (Intent, ApiError) {
-    let charge = Charge { failure: Some(why.error()), ..charge_of(&intent, card, at) };
+    let charge = Charge { failure: Some(why.error()), ..charge_of(&intent, method, at) };
     let mut error = why.error();
     error["charge"] = charge.id.clone().into();
-    error["payment_method"] = card.json();
+    error["payment_method"] = method.json();
     intent.latest_charge = Some(charge.id.clone());
     emit(state, at, "charge.failed", charge.json());
     state.keep(charge);
@@ -199,27 +209,29 @@ fn give_back(state: &mut State, mut intent: Intent, error: Value, at: &Moment<'_
 /// nothing.
 pub fn authenticate(state: &mut State, id: &str, approved: bool, at: &Moment<'_>) -> Answer {
     let intent = find(state, id, "intent")?;
-    let Some(card) = intent.payment_method.as_deref().and_then(cards::find) else {
+    let Some(method) = intent.payment_method.as_deref() else {
         return Ok(intent);
     };
     if intent.status != Status::RequiresAction {
         return Ok(intent);
     }
-    match card.outcome {
+    let method = payment_methods::find_for(state, method, id)?;
+    match outcome(&method)? {
         _ if !approved => {
             let error = json!({
                 "type": "invalid_request_error", "code": "payment_intent_authentication_failure",
                 "message": "The provided PaymentMethod has failed authentication. You can provide \
                     payment_method_data or a new PaymentMethod to attempt to fulfill this \
                     PaymentIntent again.",
-                "payment_method": card.json(),
+                "payment_method": method.json(),
             });
             Ok(give_back(state, intent, error, at))
         }
-        Outcome::NeedsActionThenDeclined(why) => Ok(decline(state, intent, card, &why, at).0),
+        Outcome::NeedsActionThenDeclined(why) => Ok(decline(state, intent, &method, &why, at).0),
         Outcome::NeedsAction
         | Outcome::Approved
-        | Outcome::ApprovedThenDisputed
-        | Outcome::Declined(_) => Ok(approve(state, intent, card, true, at)),
+        | Outcome::ApprovedThenDisputed(_)
+        | Outcome::Processing(_)
+        | Outcome::Declined(_) => Ok(approve(state, intent, &method, true, at)),
     }
 }

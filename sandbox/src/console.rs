@@ -1,25 +1,25 @@
-//! Pages for people: the console, and the bank's page of 3-D Secure.
+//! The console: what there is, and buttons for what people and banks do.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    extract::{Form as Fields, Path, State as Shared},
-    http::StatusCode,
-    response::{Html, IntoResponse, Redirect, Response},
+    extract::{Path, State as Shared},
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
 use crate::{
-    Sandbox,
-    confirm::authenticate,
-    disputes,
+    Sandbox, capture, disputes,
     error::ApiError,
-    events::{now, owe},
+    events::owe,
     form::Form,
-    intents::{self, Moment},
-    objects::{Delivery, DisputeStatus, Endpoint, Event, Intent, Status},
-    refunds,
+    intents::Moment,
+    objects::{
+        Delivery, Dispute, DisputeStatus, Endpoint, Event, Intent, Refund, RefundStatus, Status,
+    },
+    pages::{change, html, trouble},
+    processing, refunds,
     store::State,
 };
 
@@ -31,6 +31,8 @@ const SHOWN: usize = 50;
 #[template(path = "console.html")]
 struct Console {
     payments: Vec<PaymentRow>,
+    refunds: Vec<RefundRow>,
+    disputes: Vec<DisputeRow>,
     events: Vec<Event>,
     deliveries: Vec<Delivery>,
     endpoints: Vec<Endpoint>,
@@ -46,6 +48,8 @@ struct PaymentRow {
     dispute: &'static str,
     refundable: bool,
     disputable: bool,
+    is_processing: bool,
+    is_authorized: bool,
 }
 
 impl PaymentRow {
@@ -59,26 +63,78 @@ impl PaymentRow {
             id: intent.id.clone(),
             order: intent.metadata.get("order_id").and_then(|id| id.as_str()).unwrap_or("–").into(),
             status: intent.status.as_str(),
-            amount: format!("{} {}", intent.amount, intent.currency.to_uppercase()),
+            amount: money(intent.amount, &intent.currency),
             refunded: charge.map_or(0, |charge| charge.refunded),
             dispute: dispute.map(|dispute| dispute.status.as_str()).unwrap_or_default(),
             refundable: left && dispute.is_none_or(|dispute| dispute.status == DisputeStatus::Won),
             disputable: left && dispute.is_none(),
+            is_processing: intent.status == Status::Processing,
+            is_authorized: intent.status == Status::RequiresCapture,
         }
     }
 }
 
-/// The console: payments, events, deliveries.
+struct RefundRow {
+    id: String,
+    payment: String,
+    amount: String,
+    status: &'static str,
+    is_pending: bool,
+    can_fail: bool,
+}
+
+impl RefundRow {
+    fn new(refund: &Refund) -> Self {
+        Self {
+            id: refund.id.clone(),
+            payment: refund.payment_intent.clone(),
+            amount: money(refund.amount, &refund.currency),
+            status: refund.status.as_str(),
+            is_pending: refund.status == RefundStatus::Pending,
+            can_fail: refund.status != RefundStatus::Failed,
+        }
+    }
+}
+
+struct DisputeRow {
+    id: String,
+    payment: String,
+    amount: String,
+    status: &'static str,
+    is_open: bool,
+}
+
+impl DisputeRow {
+    fn new(dispute: &Dispute) -> Self {
+        Self {
+            id: dispute.id.clone(),
+            payment: dispute.payment_intent.clone(),
+            amount: money(dispute.amount, &dispute.currency),
+            status: dispute.status.as_str(),
+            is_open: !dispute.is_closed(),
+        }
+    }
+}
+
+fn money(amount: i64, currency: &str) -> String {
+    format!("{amount} {}", currency.to_uppercase())
+}
+
+/// The console.
 pub async fn page(Shared(app): Shared<App>) -> Response {
     let faults = serde_json::to_string(&app.faults.get()).unwrap_or_default();
+    let intents = |state: &State| {
+        let newest = state.intents.values().rev().take(SHOWN);
+        newest.map(|intent| PaymentRow::new(state, intent)).collect()
+    };
+    let refunds = |state: &State| {
+        let newest = state.refunds.values().rev().filter(|refund| !refund.is_release).take(SHOWN);
+        newest.map(RefundRow::new).collect()
+    };
     let rows = |state: &State| Console {
-        payments: state
-            .intents
-            .values()
-            .rev()
-            .take(SHOWN)
-            .map(|intent| PaymentRow::new(state, intent))
-            .collect(),
+        payments: intents(state),
+        refunds: refunds(state),
+        disputes: state.disputes.values().rev().take(SHOWN).map(DisputeRow::new).collect(),
         events: state.events.values().rev().take(SHOWN).cloned().collect(),
         deliveries: state.outbox.newest_first().take(SHOWN).cloned().collect(),
         endpoints: state.endpoints.values().cloned().collect(),
@@ -87,124 +143,89 @@ pub async fn page(Shared(app): Shared<App>) -> Response {
     html(&app.store.read(rows).await)
 }
 
-/// The button that gives a payment's money back.
-pub async fn refund(Shared(app): Shared<App>, Path(intent): Path<String>) -> Response {
-    let refunded = change(&app, |state, at| {
-        let form = Form::parse(format!("payment_intent={intent}").as_bytes());
-        refunds::create(state, &form, at).map(drop)
-    });
-    back_to_console(refunded.await)
+/// The buttons, by the last but one step of their address; the last is the id of what they are
+/// about.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Button {
+    /// Gives back what is left of a payment.
+    Refund,
+    /// The cardholder disputes a payment.
+    Dispute,
+    /// The bank approves a payment that it thought about.
+    Approve,
+    /// The bank declines a payment that it thought about.
+    Decline,
+    /// The bank lets go what it had set aside for a payment.
+    Expire,
+    /// A refund that was pending succeeds.
+    SucceedRefund,
+    /// A refund fails.
+    FailRefund,
+    /// The cardholder's bank decides a dispute for the shop.
+    WinDispute,
+    /// The cardholder's bank decides a dispute for the cardholder.
+    LoseDispute,
+    /// Sends an event again, to every endpoint.
+    Resend,
+    /// Sends a delivery again.
+    ResendDelivery,
 }
 
-/// The button by which the cardholder disputes a payment.
-pub async fn dispute(Shared(app): Shared<App>, Path(intent): Path<String>) -> Response {
-    let disputed = change(&app, |state, at| disputes::open_of_intent(state, &intent, at));
-    back_to_console(disputed.await)
-}
-
-/// The button that sends an event again.
-pub async fn resend(Shared(app): Shared<App>, Path(event): Path<String>) -> Response {
-    let owed = change(&app, |state, _| {
-        let endpoints: Vec<_> = state.endpoints.keys().cloned().collect();
-        if !state.events.contains_key(&event) {
-            return Err(ApiError::missing("event", &event, "id"));
-        }
-        for endpoint in endpoints {
-            owe(state, &event, &endpoint);
-        }
-        Ok(())
-    });
-    back_to_console(owed.await)
-}
-
-/// Makes a change that no request to the API asked for.
-async fn change<T>(app: &App, change: impl FnOnce(&mut State, &Moment<'_>) -> T) -> T {
-    let at = Moment { now: now(), request: None, key: None, public_url: &app.public_url };
-    let answer = app.store.change(|state| change(state, &at)).await;
-    app.deliveries_due.notify_one();
-    answer
-}
-
-fn back_to_console(done: Result<(), ApiError>) -> Response {
-    match done {
+/// A button was pressed.
+pub async fn press(
+    Shared(app): Shared<App>,
+    Path((button, id)): Path<(Button, String)>,
+) -> Response {
+    match change(&app, |state, at| act(state, button, &id, at)).await {
         Ok(()) => Redirect::to("/").into_response(),
         Err(error) => trouble(&error),
     }
 }
 
-#[derive(Template)]
-#[template(path = "bank.html")]
-struct Bank {
-    id: String,
-    amount: String,
-    is_open: bool,
-    back: String,
-}
-
-/// The bank's page: approve this payment?
-pub async fn bank_page(Shared(app): Shared<App>, Path(id): Path<String>) -> Response {
-    match app.store.read(|state| intents::find(state, &id, "intent")).await {
-        Ok(intent) => html(&Bank {
-            id,
-            amount: format!("{} {}", intent.amount, intent.currency.to_uppercase()),
-            is_open: intent.status == Status::RequiresAction,
-            back: shop_address(&intent),
-        }),
-        Err(error) => trouble(&error),
-    }
-}
-
-/// What the shopper answers.
-#[derive(Deserialize)]
-pub struct BankAnswer {
-    answer: String,
-}
-
-/// Takes the shopper's answer and sends the shopper back to the shop.
-pub async fn bank_answer(
-    Shared(app): Shared<App>,
-    Path(id): Path<String>,
-    Fields(given): Fields<BankAnswer>,
-) -> Response {
-    let approved = given.answer == "approve";
-    match change(&app, |state, at| authenticate(state, &id, approved, at)).await {
-        Ok(intent) => Redirect::to(&shop_address(&intent)).into_response(),
-        Err(error) => trouble(&error),
-    }
-}
-
-/// Where the shopper goes back to, with what Stripe adds to that address.
-fn shop_address(intent: &Intent) -> String {
-    let back = intent.return_url.as_deref().and_then(|url| url::Url::parse(url).ok());
-    let Some(mut back) = back else {
-        return "/".to_owned();
-    };
-    let is_paid = matches!(intent.status, Status::RequiresCapture | Status::Succeeded);
-    back.query_pairs_mut()
-        .append_pair("payment_intent", &intent.id)
-        .append_pair("payment_intent_client_secret", &intent.client_secret)
-        .append_pair("redirect_status", if is_paid { "succeeded" } else { "failed" });
-    back.into()
-}
-
-#[derive(Template)]
-#[template(path = "trouble.html")]
-struct Trouble<'a> {
-    message: &'a str,
-}
-
-fn trouble(error: &ApiError) -> Response {
-    let message = error.body["error"]["message"].as_str().unwrap_or("Something went wrong.");
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, html(&Trouble { message })).into_response()
-}
-
-fn html(page: &impl Template) -> Response {
-    match page.render() {
-        Ok(page) => Html(page).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page can't be made");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+fn act(state: &mut State, button: Button, id: &str, at: &Moment<'_>) -> Result<(), ApiError> {
+    match button {
+        Button::Refund => {
+            let form = Form::parse(format!("payment_intent={id}").as_bytes());
+            refunds::create(state, &form, at).map(drop)
         }
+        Button::Dispute => disputes::open_of_intent(state, id, at),
+        Button::Approve => processing::decide(state, id, true, at).map(drop),
+        Button::Decline => processing::decide(state, id, false, at).map(drop),
+        Button::Expire => capture::expire(state, id, at).map(drop),
+        Button::SucceedRefund => refunds::decide(state, id, true, at),
+        Button::FailRefund => refunds::decide(state, id, false, at),
+        Button::WinDispute => decide_dispute(state, id, "winning_evidence", at),
+        Button::LoseDispute => decide_dispute(state, id, "losing_evidence", at),
+        Button::Resend => resend(state, id),
+        Button::ResendDelivery => resend_delivery(state, id),
     }
+}
+
+fn decide_dispute(
+    state: &mut State,
+    id: &str,
+    evidence: &str,
+    at: &Moment<'_>,
+) -> Result<(), ApiError> {
+    let form = format!("evidence[uncategorized_text]={evidence}");
+    disputes::update(state, id, &Form::parse(form.as_bytes()), at).map(drop)
+}
+
+fn resend(state: &mut State, event: &str) -> Result<(), ApiError> {
+    if !state.events.contains_key(event) {
+        return Err(ApiError::missing("event", event, "id"));
+    }
+    let endpoints: Vec<_> = state.endpoints.keys().cloned().collect();
+    for endpoint in endpoints {
+        owe(state, event, &endpoint);
+    }
+    Ok(())
+}
+
+fn resend_delivery(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let found = state.outbox.find(id).cloned();
+    let delivery = found.ok_or_else(|| ApiError::missing("delivery", id, "id"))?;
+    owe(state, &delivery.event, &delivery.endpoint);
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    cards::{self, Outcome},
+    cards::{Outcome, Reason},
     error::ApiError,
     events::{emit, emit_change, new_id},
     form::Form,
@@ -15,9 +15,9 @@ use crate::{
 
 /// Opens the dispute of a captured charge, where its card is one that disputes.
 pub fn open_if_disputed(state: &mut State, charge: Charge, at: &Moment<'_>) {
-    let outcome = cards::find(&charge.payment_method).map(|card| card.outcome);
-    if matches!(outcome, Some(Outcome::ApprovedThenDisputed)) {
-        open(state, charge, at);
+    let outcome = charge.method().and_then(|method| method.card()).map(|card| card.outcome);
+    if let Some(Outcome::ApprovedThenDisputed(reason)) = outcome {
+        open(state, charge, reason, at);
     }
 }
 
@@ -30,12 +30,12 @@ pub fn open_of_intent(state: &mut State, intent: &str, at: &Moment<'_>) -> Resul
         let message = "There is no captured money on this PaymentIntent to dispute.";
         return Err(ApiError::unexpected_state(message, intent.json()));
     };
-    open(state, charge, at);
+    open(state, charge, Reason::Fraudulent, at);
     Ok(())
 }
 
-fn open(state: &mut State, mut charge: Charge, at: &Moment<'_>) {
-    let dispute = Dispute::of(&charge, new_id("du"), at.now);
+fn open(state: &mut State, mut charge: Charge, reason: Reason, at: &Moment<'_>) {
+    let dispute = Dispute { reason, ..Dispute::of(&charge, new_id("du"), at.now) };
     charge.disputed = true;
     state.keep(charge);
     emit(state, at, "charge.dispute.created", dispute.json());

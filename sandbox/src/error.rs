@@ -72,6 +72,28 @@ impl ApiError {
         Self::new(402, error)
     }
 
+    /// 402 `card_error` about a card that was entered wrongly: `param` names the field.
+    pub fn card_entry(code: &str, param: &str, message: &str) -> Self {
+        Self::at_the_door(
+            402,
+            json!({"type": "card_error", "code": code, "param": param, "message": message}),
+        )
+    }
+
+    /// 402 `card_error`: a card that may exist. It stays at the door.
+    pub fn live_card() -> Self {
+        let message = "Your card was declined. Your request was in test mode, but used a non test \
+                       (live) card. For a list of valid test cards, visit: \
+                       https://stripe.com/docs/testing.";
+        Self::at_the_door(
+            402,
+            json!({
+                "type": "card_error", "code": "card_declined",
+                "decline_code": "test_mode_live_card", "param": "number", "message": message,
+            }),
+        )
+    }
+
     /// 400 `idempotency_error`: the key was used with other parameters.
     pub fn key_reused(key: &str) -> Self {
         Self::key(format!(
@@ -123,6 +145,18 @@ impl ApiError {
              header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
         };
         Self::at_the_door(401, json!({"type": "invalid_request_error", "message": message}))
+    }
+
+    /// 403: a browser's key, where a server's is needed.
+    pub fn secret_key_required() -> Self {
+        let message = "This API call cannot be made with a publishable API key. Please use a \
+                       secret API key.";
+        Self::at_the_door(
+            403,
+            json!({
+                "type": "invalid_request_error", "code": "secret_key_required", "message": message,
+            }),
+        )
     }
 
     /// 400 for a body that is no form.

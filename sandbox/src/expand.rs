@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cards,
     error::ApiError,
     form::Form,
     objects::{Charge, Intent, Refund},
+    payment_methods,
     store::State,
 };
 
@@ -113,7 +113,7 @@ fn object(state: &State, id: &str) -> Option<Value> {
     match id.split('_').next()? {
         "pi" => state.intents.get(id).map(Intent::json),
         "ch" => state.charges.get(id).map(Charge::json),
-        "pm" => cards::find(id).map(cards::Card::json),
+        "pm" => payment_methods::find(state, id).ok().map(|method| method.json()),
         _ => None,
     }
 }

@@ -16,8 +16,40 @@ pub struct FaultSettings {
     pub timeout_after_effect_rate: f64,
     /// Nothing is answered but 503.
     pub down: bool,
+    /// How long the bank takes over a payment that it does not decide at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_ms: Option<u32>,
+    /// How long an authorization lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_seconds: Option<u32>,
+    /// How long it takes until a refund that does so succeeds or fails later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_ms: Option<u32>,
     /// Webhooks.
     pub webhooks: WebhookFaults,
+}
+
+/// How long the bank takes, as things are now. What has begun keeps to what was so then.
+#[derive(Clone, Copy, Debug)]
+pub struct BankTimes {
+    pub processing_ms: i64,
+    pub authorization_seconds: i64,
+    pub refund_ms: i64,
+}
+
+/// Seven days, as for most online card payments (Stripe, "Place a hold on a payment method").
+const AUTHORIZATION_SECONDS: i64 = 7 * 24 * 3600;
+const PROCESSING_MS: i64 = 5_000;
+const REFUND_MS: i64 = 5_000;
+
+impl Default for BankTimes {
+    fn default() -> Self {
+        Self {
+            processing_ms: PROCESSING_MS,
+            authorization_seconds: AUTHORIZATION_SECONDS,
+            refund_ms: REFUND_MS,
+        }
+    }
 }
 
 /// What goes wrong with webhooks.
@@ -50,6 +82,17 @@ impl FaultSettings {
         })?;
         settings.check().map_err(|message| BadFaults { message, is_malformed: false })?;
         Ok(settings)
+    }
+
+    /// How long the bank takes under these faults.
+    pub fn bank_times(&self) -> BankTimes {
+        BankTimes {
+            processing_ms: self.processing_ms.map_or(PROCESSING_MS, i64::from),
+            authorization_seconds: self
+                .authorization_seconds
+                .map_or(AUTHORIZATION_SECONDS, i64::from),
+            refund_ms: self.refund_ms.map_or(REFUND_MS, i64::from),
+        }
     }
 
     /// Refuses rates outside 0 to 1.
@@ -107,6 +150,7 @@ mod tests {
         assert_eq!(read(r#"{"latency":1}"#), Err(false));
         assert_eq!(read(r#"{"webhooks":{"drop":1}}"#), Err(false));
         assert_eq!(read(r#"{"error_rate":1.5}"#), Err(false));
+        assert_eq!(read(r#"{"authorization_seconds":-1}"#), Err(false));
         assert_eq!(read("{"), Err(true));
     }
 

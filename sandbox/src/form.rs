@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
 
@@ -22,9 +23,26 @@ impl Form {
         Self { values }
     }
 
-    /// The parameters in one order, whatever order they came in.
-    pub fn canonical(&self) -> String {
-        format!("{:?}", self.values)
+    /// The same for the same parameters, whatever order they came in. A digest, so that what is
+    /// kept of a request shows no card number.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(Sha256::digest(format!("{:?}", self.values)))
+    }
+
+    /// The parameters inside a hash, as a form of their own: `payment_method_data[card][number]`
+    /// is `card[number]` there.
+    pub fn within(&self, name: &str) -> Self {
+        let prefix = format!("{name}[");
+        let inside = |(key, values): (&String, &Vec<String>)| {
+            let (first, rest) = key.strip_prefix(&prefix)?.split_once(']')?;
+            Some((format!("{first}{rest}"), values.clone()))
+        };
+        Self { values: self.values.iter().filter_map(inside).collect() }
+    }
+
+    /// Whether there is no parameter at all.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// Refuses parameters that are not among `known`. A name ending in `[` stands for a hash or a
@@ -51,6 +69,14 @@ impl Form {
     /// Whether a parameter was sent, be it empty.
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
+    }
+
+    /// Whether a parameter was sent, or something inside a hash or a list of that name.
+    pub fn names(&self, name: &str) -> bool {
+        let is_inside = |key: &String| {
+            key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+        };
+        self.values.keys().any(is_inside)
     }
 
     /// A text, if it is there and not empty.
@@ -185,6 +211,22 @@ mod tests {
         let expected = serde_json::json!({"name": "Ada", "address": {"city": "Turin"}});
         assert_eq!(form.tree("shipping"), Some(expected));
         assert_eq!(form.tree("billing"), None);
+    }
+
+    #[test]
+    fn what_is_inside_a_hash_is_a_form_of_its_own() {
+        let form = Form::parse(b"data[type]=card&data[card][cvc]=123&type=other");
+        let inside = form.within("data");
+        assert_eq!((inside.text("type"), inside.text("card[cvc]")), (Some("card"), Some("123")));
+        assert!(form.within("other").is_empty());
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_all_parameters_and_shows_none() {
+        let of = |form: &[u8]| Form::parse(form).fingerprint();
+        assert_eq!(of(b"a=1&b=2"), of(b"b=2&a=1"));
+        assert_ne!(of(b"a=1&b=2"), of(b"a=1&b=3"));
+        assert!(!of(b"card[number]=4242424242424242").contains("4242424242424242"));
     }
 
     #[test]

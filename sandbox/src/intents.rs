@@ -4,14 +4,16 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cards::{self, Card},
+    Sandbox,
     confirm::{self, Attempt},
     currencies::{amount, currency},
     error::ApiError,
-    events::{emit, new_id},
+    events::{emit, new_id, now},
+    faults::BankTimes,
     form::Form,
     metadata,
     objects::{CaptureMethod, Intent, Status},
+    payment_methods::named_or_made,
     store::State,
 };
 
@@ -23,6 +25,19 @@ pub struct Moment<'a> {
     /// Its idempotency key.
     pub key: Option<&'a str>,
     pub public_url: &'a str,
+    pub bank: BankTimes,
+}
+
+impl Sandbox {
+    /// This moment, and the request and the key that what happens now belongs to.
+    pub(crate) fn moment<'a>(
+        &'a self,
+        request: Option<&'a str>,
+        key: Option<&'a str>,
+    ) -> Moment<'a> {
+        let bank = self.faults.get().bank_times();
+        Moment { now: now(), request, key, public_url: &self.public_url, bank }
+    }
 }
 
 pub type Answer = Result<Intent, ApiError>;
@@ -46,6 +61,7 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
         "metadata[",
         "off_session",
         "payment_method",
+        "payment_method_data[",
         "payment_method_options[",
         "payment_method_types[",
         "receipt_email",
@@ -60,7 +76,8 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
     no_customer(form)?;
     let confirm_now = form.flag("confirm")?.unwrap_or_default();
     let attempt = Attempt::read(form)?;
-    let intent = read_new(form, at)?;
+    let mut intent = read_new(form, at)?;
+    take_method(state, &mut intent, form, at)?;
     if confirm_now && intent.payment_method.is_none() {
         form.required("payment_method")?;
     }
@@ -93,9 +110,10 @@ fn read_new(form: &Form, at: &Moment<'_>) -> Answer {
         canceled_at: None,
         cancellation_reason: None,
         next_action_url: None,
+        decided_ms: None,
+        capture_before: None,
         shown_again: serde_json::Map::new(),
     };
-    take_method(&mut intent, form)?;
     show_again(&mut intent, form);
     Ok(intent)
 }
@@ -133,20 +151,21 @@ fn automatic_payment_methods(form: &Form) -> Result<Option<Value>, ApiError> {
     Ok(enabled.then(|| json!({"allow_redirects": redirects, "enabled": true})))
 }
 
-/// Keeps the payment method that the request names, if it names one.
-pub fn take_method(intent: &mut Intent, form: &Form) -> Result<(), ApiError> {
-    if let Some(method) = form.text("payment_method") {
-        intent.payment_method = Some(known_method(method)?.id.to_owned());
+/// Keeps the payment method that the request names or brings, if it does.
+pub fn take_method(
+    state: &mut State,
+    intent: &mut Intent,
+    form: &Form,
+    at: &Moment<'_>,
+) -> Result<(), ApiError> {
+    if let Some(method) = named_or_made(state, form, &intent.id, at)? {
+        intent.payment_method = Some(method.id);
         if intent.status.is_before_charge() {
             intent.status = Status::RequiresConfirmation;
             intent.next_action_url = None;
         }
     }
     Ok(())
-}
-
-pub fn known_method(id: &str) -> Result<&'static Card, ApiError> {
-    cards::find(id).ok_or_else(|| ApiError::missing("PaymentMethod", id, "payment_method"))
 }
 
 fn show_again(intent: &mut Intent, form: &Form) {
@@ -160,7 +179,7 @@ fn show_again(intent: &mut Intent, form: &Form) {
 }
 
 /// `POST /v1/payment_intents/{id}`
-pub fn update(state: &mut State, id: &str, form: &Form) -> Answer {
+pub fn update(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
     form.only(&[
         "amount",
         "capture_method",
@@ -169,6 +188,7 @@ pub fn update(state: &mut State, id: &str, form: &Form) -> Answer {
         "description",
         "metadata[",
         "payment_method",
+        "payment_method_data[",
         "payment_method_options[",
         "payment_method_types[",
         "receipt_email",
@@ -180,7 +200,7 @@ pub fn update(state: &mut State, id: &str, form: &Form) -> Answer {
     ])?;
     no_customer(form)?;
     let mut intent = find(state, id, "intent")?;
-    update_charge(&mut intent, form)?;
+    update_charge(state, &mut intent, form, at)?;
     metadata::merge(&mut intent.metadata, form)?;
     for (name, member) in
         [("description", &mut intent.description), ("receipt_email", &mut intent.receipt_email)]
@@ -195,10 +215,21 @@ pub fn update(state: &mut State, id: &str, form: &Form) -> Answer {
 }
 
 /// Changes what the charge will be, while there is none.
-fn update_charge(intent: &mut Intent, form: &Form) -> Result<(), ApiError> {
-    let of_charge =
-        ["amount", "currency", "capture_method", "payment_method", "payment_method_types"];
-    let Some(name) = of_charge.iter().find(|name| form.has(name)) else {
+fn update_charge(
+    state: &mut State,
+    intent: &mut Intent,
+    form: &Form,
+    at: &Moment<'_>,
+) -> Result<(), ApiError> {
+    let of_charge = [
+        "amount",
+        "currency",
+        "capture_method",
+        "payment_method",
+        "payment_method_data",
+        "payment_method_types",
+    ];
+    let Some(name) = of_charge.iter().find(|name| form.names(name)) else {
         return Ok(());
     };
     if !intent.status.is_before_charge() {
@@ -220,7 +251,7 @@ fn update_charge(intent: &mut Intent, form: &Form) -> Result<(), ApiError> {
     if !form.list("payment_method_types").is_empty() {
         intent.payment_method_types = payment_method_types(form);
     }
-    take_method(intent, form)
+    take_method(state, intent, form, at)
 }
 
 /// The intent of this id; `param` says where the id was given.

@@ -4,8 +4,11 @@
 //! with success is on disk, together with the idempotency record and the webhooks that follow.
 
 mod api;
+mod bank;
 mod capture;
+mod card_entry;
 mod cards;
+mod clock;
 mod confirm;
 mod console;
 mod controls;
@@ -25,21 +28,37 @@ mod metadata;
 mod objects;
 mod operations;
 mod outbox;
+mod pages;
+mod payment_methods;
+mod processing;
 mod refunds;
 mod search;
 mod store;
 mod stripe_js;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
     Router,
+    http::{
+        HeaderName, Method,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
     routing::{any, get, post},
 };
 use tokio_util::sync::CancellationToken;
+use tower_http::cors::{self, CorsLayer};
 
 pub use deliveries::sign;
+
+/// `*` would not stand for `authorization`, so all are named.
+const BROWSERS_MAY_SEND: [HeaderName; 4] = [
+    AUTHORIZATION,
+    CONTENT_TYPE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("stripe-version"),
+];
 
 /// The sandbox's settings: environment variables and flags have the same names.
 #[derive(clap::Args, Clone, Debug)]
@@ -76,6 +95,14 @@ pub struct Settings {
     )]
     pub secret_key: String,
 
+    /// The key that browsers show. It makes payment methods, and does nothing else.
+    #[arg(
+        long = "stripe-publishable-key",
+        env = "STRIPE_PUBLISHABLE_KEY",
+        default_value = "pk_test_sandbox"
+    )]
+    pub publishable_key: String,
+
     /// Where events are sent, besides the endpoints made by the API.
     #[arg(long = "sandbox-webhook-url", env = "SANDBOX_WEBHOOK_URL")]
     pub webhook_url: Option<String>,
@@ -99,6 +126,7 @@ pub(crate) struct Sandbox {
     pub(crate) faults: faults::Faults,
     pub(crate) keys_in_use: idempotency::KeysInUse,
     pub(crate) secret_key: String,
+    pub(crate) publishable_key: String,
     pub(crate) public_url: String,
     pub(crate) deliveries_due: tokio::sync::Notify,
 }
@@ -130,11 +158,13 @@ pub async fn serve(
         faults: faults::Faults::default(),
         keys_in_use: idempotency::KeysInUse::default(),
         secret_key: settings.secret_key,
+        publishable_key: settings.publishable_key,
         public_url: public_url(settings.public_url, address),
         deliveries_due: tokio::sync::Notify::new(),
     });
     events::use_built_in_endpoint(&sandbox, settings.webhook_url, settings.webhook_secret).await;
     let deliverer = tokio::spawn(deliveries::deliver(Arc::clone(&sandbox), stop.clone()));
+    let clock = tokio::spawn(clock::run(Arc::clone(&sandbox), stop.clone()));
     let app = router(sandbox);
     ready(address);
     let drained = stop.clone();
@@ -142,10 +172,11 @@ pub async fn serve(
         axum::serve(listener, app).with_graceful_shutdown(async move { drained.cancelled().await });
     tokio::select! {
         served = server => served?,
-        () = async { stop.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(2)).await } => {}
+        () = async { stop.cancelled().await; tokio::time::sleep(Duration::from_secs(2)).await } => {}
     }
     stop.cancel();
     deliverer.await?;
+    clock.await?;
     Ok(())
 }
 
@@ -159,18 +190,28 @@ fn public_url(given: Option<String>, address: SocketAddr) -> String {
 /// Everything that the sandbox serves.
 fn router(sandbox: Arc<Sandbox>) -> Router {
     let faults = get(controls::faults).put(controls::set_faults).delete(controls::clear_faults);
-    let bank = get(console::bank_page).post(console::bank_answer);
+    let bank = get(bank::page).post(bank::answer);
     Router::new()
+        .route("/v1/payment_methods", any(api::serve).layer(for_browsers()))
         .route("/v1/{*path}", any(api::serve))
         .route("/sandbox/faults", faults)
         .route("/sandbox/ledger", get(controls::ledger))
         .route("/", get(console::page))
-        .route("/console/refund/{intent}", post(console::refund))
-        .route("/console/dispute/{intent}", post(console::dispute))
-        .route("/console/resend/{event}", post(console::resend))
+        .route("/console/{button}/{id}", post(console::press))
         .route("/3ds/{intent}", bank)
         .merge(stripe_js::router())
         .with_state(sandbox)
+}
+
+/// Shops' pages make payment methods from wherever they are. They show no cookie, so nothing is
+/// lent to them.
+fn for_browsers() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(cors::Any)
+        .allow_methods([Method::POST])
+        .allow_headers(BROWSERS_MAY_SEND)
+        .expose_headers([HeaderName::from_static("request-id")])
+        .max_age(Duration::from_hours(1))
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use axum::http::Method;
 use serde_json::Value;
 
 use crate::{
-    capture, cards, confirm, disputes, endpoints,
+    capture, confirm, disputes, endpoints,
     error::ApiError,
     expand,
     form::Form,
     intents::{self, Moment},
     lists::{Source, is},
-    objects::{Charge, Dispute, Endpoint, Event, Intent, Refund},
-    refunds, search,
+    objects::{Charge, Dispute, Endpoint, Event, Intent, PaymentMethod, Refund},
+    payment_methods, refunds, search,
     store::State,
 };
 
@@ -55,8 +55,13 @@ fn change(state: &mut State, request: &Request, at: &Moment<'_>) -> Result<Value
     let form = &request.form;
     match request.steps()[..] {
         ["payment_intents", ..] => change_intent(state, request, at).map(|intent| intent.json()),
+        ["payment_methods"] => payment_methods::create(state, form, at).map(|method| method.json()),
+        ["payment_methods", id] => {
+            payment_methods::update(state, id, form, at).map(|method| method.json())
+        }
         ["refunds"] => refunds::create(state, form, at).map(|refund| refund.json()),
         ["refunds", id] => refunds::update(state, id, form, at).map(|refund| refund.json()),
+        ["refunds", id, "cancel"] => refunds::cancel(state, id, form).map(|refund| refund.json()),
         ["disputes", id] => disputes::update(state, id, form, at).map(|dispute| dispute.json()),
         ["disputes", id, "close"] => {
             disputes::close(state, id, form, at).map(|dispute| dispute.json())
@@ -75,7 +80,7 @@ fn change_intent(
     let form = &request.form;
     match request.steps()[1..] {
         [] => intents::create(state, form, at),
-        [id] => intents::update(state, id, form),
+        [id] => intents::update(state, id, form, at),
         [id, "confirm"] => confirm::confirm(state, id, form, at),
         [id, "capture"] => capture::capture(state, id, form, at),
         [id, "cancel"] => capture::cancel(state, id, form, at),
@@ -113,7 +118,8 @@ fn retrieve(state: &State, request: &Request, id: &str) -> Result<Value, ApiErro
         "refunds" => (state.refunds.get(id).map(Refund::json), "refund", "id"),
         "disputes" => (state.disputes.get(id).map(Dispute::json), "dispute", "dispute"),
         "payment_methods" => {
-            (cards::find(id).map(cards::Card::json), "PaymentMethod", "payment_method")
+            let method = payment_methods::find(state, id).ok();
+            (method.map(|method| method.json()), "PaymentMethod", "payment_method")
         }
         "events" => {
             let event = state.events.get(id);
@@ -130,6 +136,7 @@ fn list(state: &State, request: &Request) -> Result<Value, ApiError> {
     let form = &request.form;
     match request.steps()[0] {
         "payment_intents" => list_intents(state, form),
+        "payment_methods" => list_payment_methods(state, form),
         "charges" => list_charges(state, form),
         "refunds" => list_refunds(state, form),
         "disputes" => list_disputes(state, form),
@@ -148,6 +155,20 @@ fn list_intents(state: &State, form: &Form) -> Result<Value, ApiError> {
     };
     // No payment is of a customer: the sandbox has none.
     source.page(form, |_| !form.has("customer"), Intent::json)
+}
+
+fn list_payment_methods(state: &State, form: &Form) -> Result<Value, ApiError> {
+    form.choice("type", &["card"])?;
+    let source = Source {
+        kind: "PaymentMethod",
+        url: "/v1/payment_methods",
+        table: &state.payment_methods,
+        filters: &["allow_redisplay", "customer", "type"],
+    };
+    let fits = |method: &PaymentMethod| {
+        !form.has("customer") && is(form, "allow_redisplay", &method.allow_redisplay)
+    };
+    source.page(form, fits, PaymentMethod::json)
 }
 
 fn list_charges(state: &State, form: &Form) -> Result<Value, ApiError> {

@@ -69,6 +69,11 @@ impl Outbox {
         self.open_of_event.get(event).copied().unwrap_or_default()
     }
 
+    /// The delivery of this id, while it is kept.
+    pub fn find(&self, id: &str) -> Option<&Delivery> {
+        self.all.get(id)
+    }
+
     /// All that are kept, newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Delivery> {
         self.all.values().rev()

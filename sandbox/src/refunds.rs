@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    cards::Refunds,
     currencies::at_least_one,
     error::ApiError,
-    events::{emit, emit_change, new_id},
+    events::{emit, emit_change, new_id, now_ms},
     form::Form,
-    intents::{Moment, find},
+    intents::{self, Moment},
     metadata,
-    objects::{Charge, DisputeStatus, Refund, Status},
+    objects::{Charge, DisputeStatus, Refund, RefundStatus, Status},
     store::State,
 };
 
@@ -42,11 +43,18 @@ struct Asked {
 fn record(state: &mut State, mut charge: Charge, asked: Asked, at: &Moment<'_>) -> Refund {
     let before = charge.json();
     charge.refunded += asked.amount;
+    let (status, changes) = match charge.method().and_then(|method| method.card()) {
+        Some(card) if card.refunds == Refunds::Pending => (RefundStatus::Pending, true),
+        Some(card) if card.refunds == Refunds::Fail => (RefundStatus::Succeeded, true),
+        _ => (RefundStatus::Succeeded, false),
+    };
     let refund = Refund {
         amount: asked.amount,
         reason: asked.reason,
         metadata: asked.metadata,
         is_release: false,
+        status,
+        changes_ms: changes.then(|| now_ms() + at.bank.refund_ms),
         ..refund_of(&charge, at)
     };
     state.keep(refund.clone());
@@ -55,6 +63,57 @@ fn record(state: &mut State, mut charge: Charge, asked: Asked, at: &Moment<'_>) 
     emit_change(state, at, "charge.refunded", charge.json(), Some(previous));
     state.keep(charge);
     refund
+}
+
+/// The card's bank says what became of a refund: one that is pending succeeds, and one that had
+/// succeeded fails. Its money is the shop's again then.
+pub fn decide(
+    state: &mut State,
+    id: &str,
+    succeeds: bool,
+    at: &Moment<'_>,
+) -> Result<(), ApiError> {
+    let mut refund = find(state, id)?;
+    let status = if succeeds { RefundStatus::Succeeded } else { RefundStatus::Failed };
+    let is_final = refund.status == RefundStatus::Failed || refund.is_release;
+    if is_final || refund.status == status {
+        let message = format!("This refund is {} and stays so.", refund.status.as_str());
+        return Err(ApiError::invalid("refund", message));
+    }
+    let previous = json!({"status": refund.status});
+    refund.status = status;
+    refund.changes_ms = None;
+    state.keep(refund.clone());
+    let charge = state.charges.get(&refund.charge).filter(|_| !succeeds).cloned();
+    if let Some(mut charge) = charge {
+        charge.refunded -= refund.amount;
+        state.keep(charge);
+    }
+    for kind in ["refund.updated", "charge.refund.updated"] {
+        emit_change(state, at, kind, refund.json(), Some(previous.clone()));
+    }
+    if !succeeds {
+        emit(state, at, "refund.failed", refund.json());
+    }
+    Ok(())
+}
+
+/// `POST /v1/refunds/{id}/cancel`: only a refund that waits for the shopper can be cancelled, and
+/// those of cards don't.
+pub fn cancel(state: &State, id: &str, form: &Form) -> Result<Refund, ApiError> {
+    form.only(&[])?;
+    let refund = find(state, id)?;
+    let message = format!(
+        "You cannot cancel this refund because it has a status of {}. Only a refund with the \
+         status requires_action may be canceled.",
+        refund.status.as_str()
+    );
+    Err(ApiError::invalid("refund", message))
+}
+
+fn find(state: &State, id: &str) -> Result<Refund, ApiError> {
+    let found = state.refunds.get(id).cloned();
+    found.ok_or_else(|| ApiError::missing("refund", id, "id"))
 }
 
 fn refund_of(charge: &Charge, at: &Moment<'_>) -> Refund {
@@ -68,6 +127,8 @@ fn refund_of(charge: &Charge, at: &Moment<'_>) -> Refund {
         reason: None,
         metadata: Map::new(),
         is_release: true,
+        status: RefundStatus::Succeeded,
+        changes_ms: None,
     }
 }
 
@@ -100,7 +161,7 @@ fn charge_to_refund(state: &State, form: &Form) -> Result<Charge, ApiError> {
 }
 
 fn charge_of_intent(state: &State, id: &str) -> Result<Charge, ApiError> {
-    let intent = find(state, id, "payment_intent")?;
+    let intent = intents::find(state, id, "payment_intent")?;
     let charge = intent.latest_charge.as_ref().and_then(|charge| state.charges.get(charge));
     match charge {
         Some(charge) if intent.status == Status::Succeeded => Ok(charge.clone()),
@@ -116,7 +177,7 @@ fn check_refundable(state: &State, charge: Charge) -> Result<Charge, ApiError> {
     let id = &charge.id;
     let refused = |code, message| Err(ApiError::refused(code, "charge", message));
     if charge.captured == 0 {
-        let intent = find(state, &charge.payment_intent, "payment_intent")?;
+        let intent = intents::find(state, &charge.payment_intent, "payment_intent")?;
         let message = format!("Charge {id} was never captured: cancel its PaymentIntent instead.");
         return Err(ApiError::unexpected_state(message, intent.json()));
     }
@@ -159,8 +220,7 @@ pub fn update(
     at: &Moment<'_>,
 ) -> Result<Refund, ApiError> {
     form.only(&["metadata["])?;
-    let found = state.refunds.get(id).cloned();
-    let mut refund = found.ok_or_else(|| ApiError::missing("refund", id, "id"))?;
+    let mut refund = find(state, id)?;
     let previous = json!({"metadata": refund.metadata});
     metadata::merge(&mut refund.metadata, form)?;
     state.keep(refund.clone());

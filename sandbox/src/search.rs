@@ -214,8 +214,13 @@ mod tests {
         let form = Form::parse(
             b"amount=1200&currency=eur&metadata[order_id]=67-35&metadata[a'b]=x y&capture_method=manual",
         );
-        let at =
-            crate::intents::Moment { now: 1_700_000_000, request: None, key: None, public_url: "" };
+        let at = crate::intents::Moment {
+            now: 1_700_000_000,
+            request: None,
+            key: None,
+            public_url: "",
+            bank: crate::faults::BankTimes::default(),
+        };
         let intent = crate::intents::create(&mut State::default(), &form, &at).unwrap();
         Query::parse(query).unwrap().matches(&intent)
     }

@@ -5,7 +5,7 @@
 //! as well, until all that could be seen is on disk: nobody is told what a crash would undo.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Mutex, MutexGuard, mpsc},
 };
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     idempotency::Stored,
-    objects::{Charge, Delivery, Dispute, Endpoint, Event, Intent, Refund},
+    objects::{Charge, Delivery, Dispute, Endpoint, Event, Intent, PaymentMethod, Refund},
     outbox::Outbox,
 };
 
@@ -27,6 +27,7 @@ const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects"
 #[derive(Default)]
 pub struct State {
     pub intents: BTreeMap<String, Intent>,
+    pub payment_methods: BTreeMap<String, PaymentMethod>,
     pub charges: BTreeMap<String, Charge>,
     pub refunds: BTreeMap<String, Refund>,
     pub disputes: BTreeMap<String, Dispute>,
@@ -34,6 +35,8 @@ pub struct State {
     pub endpoints: BTreeMap<String, Endpoint>,
     pub outbox: Outbox,
     pub keys: BTreeMap<String, Stored>,
+    /// What changes by itself, by the time at which it does.
+    due: BTreeSet<(i64, &'static str, String)>,
     writes: Vec<Write>,
 }
 
@@ -48,16 +51,22 @@ pub trait Kept: Serialize + Sized {
     const KIND: &'static str;
     /// Its id.
     fn id(&self) -> &str;
+    /// When it changes by itself, Unix time in milliseconds.
+    fn due_ms(&self) -> Option<i64>;
     /// Where it is kept.
     fn table(state: &mut State) -> &mut BTreeMap<String, Self>;
 }
 
 macro_rules! kept {
-    ($($object:ty, $kind:literal, $table:ident;)*) => {
+    ($($object:ty, $kind:literal, $table:ident, $due_ms:expr;)*) => {
         $(impl Kept for $object {
             const KIND: &'static str = $kind;
             fn id(&self) -> &str {
                 &self.id
+            }
+            fn due_ms(&self) -> Option<i64> {
+                let due_ms: fn(&Self) -> Option<i64> = $due_ms;
+                due_ms(self)
             }
             fn table(state: &mut State) -> &mut BTreeMap<String, Self> {
                 &mut state.$table
@@ -67,20 +76,43 @@ macro_rules! kept {
 }
 
 kept! {
-    Intent, "intent", intents;
-    Charge, "charge", charges;
-    Refund, "refund", refunds;
-    Dispute, "dispute", disputes;
-    Event, "event", events;
-    Endpoint, "endpoint", endpoints;
+    Intent, "intent", intents, Intent::due_ms;
+    PaymentMethod, "payment_method", payment_methods, |_| None;
+    Charge, "charge", charges, |_| None;
+    Refund, "refund", refunds, |refund| refund.changes_ms;
+    Dispute, "dispute", disputes, |_| None;
+    Event, "event", events, |_| None;
+    Endpoint, "endpoint", endpoints, |_| None;
 }
 
 impl State {
     /// Keeps an object as it is now.
     pub fn keep<T: Kept>(&mut self, object: T) {
         self.put(T::KIND, object.id(), &object);
+        self.insert(object);
+    }
+
+    fn insert<T: Kept>(&mut self, object: T) {
         let id = object.id().to_owned();
-        T::table(self).insert(id, object);
+        let due_ms = object.due_ms();
+        let before = T::table(self).insert(id.clone(), object);
+        if let Some(before_ms) = before.and_then(|before| before.due_ms()) {
+            self.due.remove(&(before_ms, T::KIND, id.clone()));
+        }
+        self.due.extend(due_ms.map(|due_ms| (due_ms, T::KIND, id)));
+    }
+
+    /// Whether something changes by itself by `time_ms`.
+    pub fn has_due(&self, time_ms: i64) -> bool {
+        self.due.first().is_some_and(|(due_ms, ..)| *due_ms <= time_ms)
+    }
+
+    /// Takes what changes by itself by `time_ms`, the first of it: its kind and its id.
+    pub fn take_due(&mut self, time_ms: i64) -> Option<(&'static str, String)> {
+        if !self.has_due(time_ms) {
+            return None;
+        }
+        self.due.pop_first().map(|(_, kind, id)| (kind, id))
     }
 
     /// Keeps a delivery as it is now, and forgets what is done and old.
@@ -209,6 +241,7 @@ fn insert(state: &mut State, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let (kind, id) = key.split_once('/').unwrap_or((key, ""));
     match kind {
         Intent::KIND => object::<Intent>(state, bytes)?,
+        PaymentMethod::KIND => object::<PaymentMethod>(state, bytes)?,
         Charge::KIND => object::<Charge>(state, bytes)?,
         Refund::KIND => object::<Refund>(state, bytes)?,
         Dispute::KIND => object::<Dispute>(state, bytes)?,
@@ -222,8 +255,6 @@ fn insert(state: &mut State, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 fn object<T: Kept + DeserializeOwned>(state: &mut State, bytes: &[u8]) -> anyhow::Result<()> {
-    let object: T = serde_json::from_slice(bytes)?;
-    let id = object.id().to_owned();
-    T::table(state).insert(id, object);
+    state.insert::<T>(serde_json::from_slice(bytes)?);
     Ok(())
 }

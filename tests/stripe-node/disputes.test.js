@@ -69,3 +69,18 @@ test('evidence can be gathered first and submitted later', async () => {
 test('a dispute that is accepted is lost', async () => {
   assert.equal((await stripe.disputes.close((await disputed()).id)).status, 'lost');
 });
+
+test('a dispute says why: goods that did not come', async () => {
+  const { id } = await captured(stripe, 'pm_card_createDisputeProductNotReceived');
+  const { data: [dispute] } = await stripe.disputes.list({ payment_intent: id });
+  assert.equal(dispute.reason, 'product_not_received');
+});
+
+test('a payment whose dispute was won can be refunded and one whose dispute was lost cannot', async () => {
+  const [won, lost] = [await disputed(), await disputed()];
+  await stripe.disputes.update(won.id, { evidence: { uncategorized_text: 'winning_evidence' } });
+  await stripe.disputes.update(lost.id, { evidence: { uncategorized_text: 'losing_evidence' } });
+  assert.equal((await stripe.refunds.create({ payment_intent: won.payment_intent })).status, 'succeeded');
+  const error = await refusal(stripe.refunds.create({ payment_intent: lost.payment_intent }));
+  assert.equal(error.code, 'charge_disputed');
+});

@@ -1,17 +1,29 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { captured, confirmed } from './support/payments.js';
+import { Receiver } from './support/receiver.js';
 import { Sandbox } from './support/sandbox.js';
-import { refusal } from './support/wait.js';
+import { eventually, refusal } from './support/wait.js';
 
+let receiver;
 let sandbox;
 let stripe;
 
 before(async () => {
-  sandbox = await Sandbox.start();
+  receiver = await Receiver.start();
+  sandbox = await Sandbox.start({ SANDBOX_WEBHOOK_URL: receiver.url });
   stripe = sandbox.client();
 });
-after(() => sandbox.stop());
+afterEach(() => sandbox.noFaults());
+after(async () => {
+  await sandbox.stop();
+  await receiver.stop();
+});
+
+const leaves = (id, status) => eventually(`${id} leaves ${status}`, 5_000, async () => {
+  const refund = await stripe.refunds.retrieve(id);
+  return refund.status !== status && refund;
+});
 
 test('all of a payment is refunded when no amount is named', async () => {
   const { id, latest_charge: chargeId } = await captured(stripe);
@@ -93,4 +105,58 @@ test('the metadata of a refund can be changed', async () => {
   const refund = await stripe.refunds.create({ payment_intent: id });
   const changed = await stripe.refunds.update(refund.id, { metadata: { note: 'sorry' } });
   assert.equal(changed.metadata.note, 'sorry');
+});
+
+test('a refund can fail later, and its money is the shop\'s again', async () => {
+  await sandbox.faults({ refund_ms: 200 });
+  const { id, latest_charge: chargeId } = await captured(stripe, 'pm_card_refundFail');
+  const refund = await stripe.refunds.create({ payment_intent: id, amount: 1000 });
+  assert.equal(refund.status, 'succeeded');
+  assert.equal((await sandbox.ledger(id)).refunded, 1000);
+
+  const failed = await leaves(refund.id, 'succeeded');
+  assert.equal(failed.status, 'failed');
+  assert.equal(failed.failure_reason, 'expired_or_canceled_card');
+  assert.equal((await stripe.charges.retrieve(chargeId)).amount_refunded, 0);
+  assert.equal((await sandbox.ledger(id)).refunded, 0);
+  const [{ body }] = await receiver.hears(id, 'refund.failed');
+  assert.equal(JSON.parse(body).data.object.id, refund.id);
+  await receiver.hears(id, 'charge.refund.updated');
+  assert.equal((await stripe.refunds.create({ payment_intent: id })).amount, 2400, 'all can be refunded again');
+});
+
+test('a refund can be pending at first', async () => {
+  await sandbox.faults({ refund_ms: 300 });
+  const { id } = await captured(stripe, 'pm_card_pendingRefund');
+  const refund = await stripe.refunds.create({ payment_intent: id });
+  assert.deepEqual([refund.status, refund.pending_reason], ['pending', 'processing']);
+  const error = await refusal(stripe.refunds.create({ payment_intent: id }));
+  assert.equal(error.code, 'charge_already_refunded');
+  assert.equal((await leaves(refund.id, 'pending')).status, 'succeeded');
+  const [{ body }] = await receiver.hears(id, 'refund.updated');
+  assert.deepEqual(JSON.parse(body).data.previous_attributes, { status: 'pending' });
+  assert.equal((await sandbox.ledger(id)).refunded, 2400);
+});
+
+test('a refund fails after kill -9 as well', async () => {
+  await sandbox.faults({ refund_ms: 1_500 });
+  const { id } = await captured(stripe, 'pm_card_refundFail');
+  const refund = await stripe.refunds.create({ payment_intent: id });
+  await sandbox.kill();
+  await sandbox.startAgain();
+  assert.equal((await leaves(refund.id, 'succeeded')).status, 'failed');
+});
+
+test('a refund cannot be cancelled', async () => {
+  const { id } = await captured(stripe);
+  const refund = await stripe.refunds.create({ payment_intent: id });
+  assert.match((await refusal(stripe.refunds.cancel(refund.id))).message, /cannot cancel.*succeeded/);
+});
+
+test('refunds at the same time never exceed what was taken', async () => {
+  const { id } = await captured(stripe);
+  const asked = Array.from({ length: 10 }, () => stripe.refunds.create({ payment_intent: id, amount: 500 }));
+  const answers = await Promise.allSettled(asked);
+  assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 4);
+  assert.equal((await sandbox.ledger(id)).refunded, 2000);
 });

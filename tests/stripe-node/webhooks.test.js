@@ -222,6 +222,22 @@ test('an endpoint made by the API shows its secret once and gets what it asked f
   }
 });
 
+test('each of several endpoints has a secret of its own', async () => {
+  const receivers = await Promise.all([Receiver.start(), Receiver.start()]);
+  try {
+    const made = await Promise.all(receivers.map(({ url }) =>
+      stripe.webhookEndpoints.create({ url, enabled_events: ['payment_intent.created'] })));
+    const { id } = await created(stripe);
+    await Promise.all(receivers.map((one) => one.hears(id, 'payment_intent.created')));
+    const [one, other] = receivers.map((from, index) => from.events(made[index].secret));
+    assert.equal(one[0].id, other[0].id, 'it is the same event');
+    assert.throws(() => receivers[0].events(made[1].secret), /No signatures found matching/);
+    await Promise.all(made.map(({ id: endpoint }) => stripe.webhookEndpoints.del(endpoint)));
+  } finally {
+    await Promise.all(receivers.map((one) => one.stop()));
+  }
+});
+
 test('an endpoint needs an address and something to be told of', async () => {
   const address = await refusal(stripe.webhookEndpoints.create({ url: 'nowhere', enabled_events: ['*'] }));
   assert.deepEqual([address.code, address.param], ['url_invalid', 'url']);

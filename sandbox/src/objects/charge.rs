@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::with_nulls;
-use crate::cards;
+use super::{PaymentMethod, with_nulls};
 
 /// What a charge of the sandbox never has.
 const NOT_HERE: [&str; 18] = [
@@ -35,6 +34,9 @@ pub struct Charge {
     pub created: i64,
     pub payment_intent: String,
     pub payment_method: String,
+    /// The payment method as it was, unless it is one that is always there.
+    #[serde(default)]
+    pub paid_with: Option<PaymentMethod>,
     pub amount: i64,
     pub currency: String,
     pub description: Option<String>,
@@ -59,22 +61,28 @@ impl Charge {
         self.captured - self.refunded
     }
 
+    /// What it was paid with.
+    pub fn method(&self) -> Option<PaymentMethod> {
+        self.paid_with.clone().or_else(|| PaymentMethod::built_in(&self.payment_method))
+    }
+
     /// The API's view of it. What is let go uncaptured counts as refunded.
     pub fn json(&self) -> Value {
         let failure = |name: &str| self.failure.as_ref().map(|failure| &failure[name]);
         let status = if self.failure.is_some() { "failed" } else { "succeeded" };
         let amount_refunded = self.refunded + self.released;
+        let method = self.method();
         let charge = json!({
             "id": self.id, "object": "charge", "amount": self.amount,
             "amount_captured": self.captured, "amount_refunded": amount_refunded,
-            "billing_details": cards::billing_details(), "captured": self.captured > 0,
+            "billing_details": method.as_ref().map(PaymentMethod::billing_details_json), "captured": self.captured > 0,
             "created": self.created, "currency": self.currency, "description": self.description,
             "disputed": self.disputed, "failure_code": failure("code"),
             "failure_message": failure("message"), "fraud_details": {}, "livemode": false,
             "metadata": self.metadata, "outcome": self.outcome(),
             "paid": self.failure.is_none(), "payment_intent": self.payment_intent,
             "payment_method": self.payment_method,
-            "payment_method_details": self.payment_method_details(),
+            "payment_method_details": method.and_then(|method| self.method_details(&method)),
             "refunded": amount_refunded == self.amount, "status": status,
         });
         with_nulls(charge, &NOT_HERE)
@@ -97,10 +105,8 @@ impl Charge {
         })
     }
 
-    fn payment_method_details(&self) -> Value {
-        let Some(card) = cards::find(&self.payment_method) else {
-            return Value::Null;
-        };
+    fn method_details(&self, method: &PaymentMethod) -> Option<Value> {
+        let card = method.card()?;
         let three_d_secure = self.authenticated.then(|| {
             json!({
                 "authentication_flow": "challenge", "electronic_commerce_indicator": "05",
@@ -109,17 +115,18 @@ impl Charge {
             })
         });
         let capture_before = self.failure.is_none().then_some(self.capture_before);
-        json!({"type": "card", "card": {
+        Some(json!({"type": "card", "card": {
             "amount_authorized": self.failure.is_none().then_some(self.amount),
             "authorization_code": null, "brand": card.brand, "capture_before": capture_before,
-            "checks": cards::checks(), "country": "US", "exp_month": 12, "exp_year": 2034,
+            "checks": method.checks("pass"), "country": "US", "exp_month": method.exp_month,
+            "exp_year": method.exp_year,
             "extended_authorization": {"status": "disabled"},
-            "fingerprint": format!("sandbox{}", card.last4), "funding": card.funding,
+            "fingerprint": card.fingerprint(), "funding": card.funding,
             "incremental_authorization": {"status": "unavailable"}, "installments": null,
-            "last4": card.last4, "mandate": null, "multicapture": {"status": "unavailable"},
+            "last4": card.last4(), "mandate": null, "multicapture": {"status": "unavailable"},
             "network": card.brand, "network_token": {"used": false},
             "overcapture": {"maximum_amount_capturable": self.amount, "status": "unavailable"},
             "regulated_status": "unregulated", "three_d_secure": three_d_secure, "wallet": null,
-        }})
+        }}))
     }
 }

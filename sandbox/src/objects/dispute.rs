@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Charge;
+use crate::cards::Reason;
 
 /// How long evidence may be submitted, in seconds.
 const RESPONSE_SECONDS: i64 = 14 * 24 * 3600;
@@ -19,6 +20,8 @@ pub struct Dispute {
     pub currency: String,
     pub metadata: Map<String, Value>,
     pub status: DisputeStatus,
+    #[serde(default)]
+    pub reason: Reason,
     pub evidence: Map<String, Value>,
     pub submissions: i64,
 }
@@ -57,6 +60,7 @@ impl Dispute {
             currency: charge.currency.clone(),
             metadata: Map::new(),
             status: DisputeStatus::NeedsResponse,
+            reason: Reason::default(),
             evidence: Map::new(),
             submissions: 0,
         }
@@ -84,9 +88,9 @@ impl Dispute {
             "is_charge_refundable": false, "livemode": false, "metadata": self.metadata,
             "payment_intent": self.payment_intent,
             "payment_method_details": {"type": "card", "card": {
-                "brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4",
+                "brand": "visa", "case_type": "chargeback", "network_reason_code": self.reason.network_code(),
             }},
-            "reason": "fraudulent", "status": self.status,
+            "reason": self.reason, "status": self.status,
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::with_nulls;
 
 /// What a payment of the sandbox never has.
-const NOT_HERE: [&str; 11] = [
+const NOT_HERE: [&str; 10] = [
     "application",
     "application_fee_amount",
     "customer",
@@ -14,7 +14,6 @@ const NOT_HERE: [&str; 11] = [
     "excluded_payment_method_types",
     "on_behalf_of",
     "payment_method_configuration_details",
-    "processing",
     "review",
     "source",
     "transfer_data",
@@ -44,6 +43,12 @@ pub struct Intent {
     pub canceled_at: Option<i64>,
     pub cancellation_reason: Option<String>,
     pub next_action_url: Option<String>,
+    /// When the bank decides, in milliseconds: while it is processing, and not for ever.
+    #[serde(default)]
+    pub decided_ms: Option<i64>,
+    /// When the authorization ends, Unix time in seconds: once there is one.
+    #[serde(default)]
+    pub capture_before: Option<i64>,
     /// What is kept only to be shown again.
     pub shown_again: Map<String, Value>,
 }
@@ -64,6 +69,7 @@ pub enum Status {
     RequiresPaymentMethod,
     RequiresConfirmation,
     RequiresAction,
+    Processing,
     RequiresCapture,
     Canceled,
     Succeeded,
@@ -76,6 +82,7 @@ impl Status {
             Self::RequiresPaymentMethod => "requires_payment_method",
             Self::RequiresConfirmation => "requires_confirmation",
             Self::RequiresAction => "requires_action",
+            Self::Processing => "processing",
             Self::RequiresCapture => "requires_capture",
             Self::Canceled => "canceled",
             Self::Succeeded => "succeeded",
@@ -86,7 +93,7 @@ impl Status {
     pub const fn is_before_charge(self) -> bool {
         match self {
             Self::RequiresPaymentMethod | Self::RequiresConfirmation | Self::RequiresAction => true,
-            Self::RequiresCapture | Self::Canceled | Self::Succeeded => false,
+            Self::Processing | Self::RequiresCapture | Self::Canceled | Self::Succeeded => false,
         }
     }
 }
@@ -97,12 +104,23 @@ impl Intent {
         if matches!(self.status, Status::RequiresCapture) { self.amount } else { 0 }
     }
 
+    /// When it changes by itself: the bank decides, or the authorization ends.
+    pub const fn due_ms(&self) -> Option<i64> {
+        match (self.status, self.capture_before) {
+            (Status::Processing, _) => self.decided_ms,
+            (Status::RequiresCapture, Some(capture_before)) => Some(capture_before * 1_000),
+            _ => None,
+        }
+    }
+
     /// The API's view of it.
     pub fn json(&self) -> Value {
         let next_action = self.next_action_url.as_ref().map(|url| {
             let back = &self.return_url;
             json!({"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": back}})
         });
+        let processing = (self.status == Status::Processing)
+            .then(|| json!({"type": "card", "card": {"customer_notification": null}}));
         let shown_again = |name: &str| self.shown_again.get(name).cloned().unwrap_or_default();
         let intent = json!({
             "id": self.id, "object": "payment_intent", "amount": self.amount,
@@ -121,7 +139,7 @@ impl Intent {
                 "request_three_d_secure": "automatic",
             }},
             "payment_method_types": self.payment_method_types,
-            "receipt_email": self.receipt_email,
+            "processing": processing, "receipt_email": self.receipt_email,
             "setup_future_usage": shown_again("setup_future_usage"),
             "shipping": shown_again("shipping"),
             "statement_descriptor": shown_again("statement_descriptor"),

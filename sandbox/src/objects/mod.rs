@@ -6,6 +6,7 @@ mod dispute;
 mod endpoint;
 mod event;
 mod intent;
+mod payment_method;
 mod refund;
 
 pub use charge::Charge;
@@ -14,7 +15,8 @@ pub use dispute::{Dispute, DisputeStatus};
 pub use endpoint::Endpoint;
 pub use event::Event;
 pub use intent::{CaptureMethod, Intent, Status};
-pub use refund::Refund;
+pub use payment_method::PaymentMethod;
+pub use refund::{Refund, RefundStatus};
 
 use serde_json::Value;
 
@@ -45,4 +47,4 @@ macro_rules! listed {
     };
 }
 
-listed!(Intent, Charge, Refund, Dispute, Event, Endpoint);
+listed!(Intent, PaymentMethod, Charge, Refund, Dispute, Event, Endpoint);

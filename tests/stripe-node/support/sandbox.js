@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import Stripe from 'stripe';
 
 export const secretKey = 'sk_test_sandbox';
+export const publishableKey = 'pk_test_sandbox';
 
 const binaries = resolve(process.env.HOLDFAST_BINARIES ?? join(import.meta.dirname, '../../../target/debug'));
 const startLimitMs = 20_000;
@@ -17,13 +18,14 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 export class Sandbox {
   #child;
-  #folder;
+  /** Where its store lies. */
+  folder;
   #settings;
 
   /** Starts one. `settings` are its environment variables. */
   static async start(settings = {}) {
     const sandbox = new Sandbox();
-    sandbox.#folder = await mkdtemp(join(tmpdir(), 'sandbox-'));
+    sandbox.folder = await mkdtemp(join(tmpdir(), 'sandbox-'));
     sandbox.#settings = settings;
     await sandbox.#run('127.0.0.1:0');
     return sandbox;
@@ -39,7 +41,7 @@ export class Sandbox {
   #spawn(listen) {
     const { PATH } = process.env;
     const child = spawn(join(binaries, 'sandbox'), [], {
-      env: { PATH, RUST_LOG: 'warn', SANDBOX_LISTEN: listen, SANDBOX_DATA_DIR: this.#folder, ...this.#settings },
+      env: { PATH, RUST_LOG: 'warn', SANDBOX_LISTEN: listen, SANDBOX_DATA_DIR: this.folder, ...this.#settings },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     running.add(child);
@@ -88,8 +90,15 @@ export class Sandbox {
 
   async stop() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Presses a button of the console, as a browser would; answers with the status and where it leads. */
+export async function press(sandbox, button, id) {
+  const url = `${sandbox.url}/console/${button}/${id}`;
+  const response = await fetch(url, { method: 'POST', redirect: 'manual' });
+  return [response.status, response.headers.get('location')];
 }
 
 /** The address that a sandbox says it listens on. */

@@ -8,11 +8,13 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     path::PathBuf,
-    sync::{LazyLock, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use axum::{http::HeaderMap, response::Response};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
 
 use super::content::{Content, digest};
 use crate::problem::{Answer, Kind, Problem};
@@ -44,7 +46,39 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     digest(&hashes.flat_map(|file| file.metadata.sha256_hash()).collect::<Vec<_>>())
 });
 
+static STYLE: LazyLock<Arc<Style>> = LazyLock::new(|| {
+    let file = Embedded::get("assets/shop.css");
+    Arc::new(Style::new(file.map(|file| file.data.into_owned()).unwrap_or_default()))
+});
+
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+
+/// The shop's style as it stands in its pages: a sheet of its own would cost the first visit
+/// another way to the server and back before anything is painted.
+pub struct Style {
+    pub text: String,
+    /// What a page's policy allows it by (CSP, "hash-source").
+    pub hash: String,
+}
+
+impl Style {
+    fn new(bytes: Vec<u8>) -> Self {
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
+        Self { text, hash }
+    }
+}
+
+/// The style that pages have.
+pub fn style() -> Arc<Style> {
+    match FOLDER.get() {
+        None => Arc::clone(&STYLE),
+        Some(folder) => {
+            let bytes = std::fs::read(folder.join("assets/shop.css"));
+            Arc::new(Style::new(bytes.unwrap_or_default()))
+        }
+    }
+}
 
 /// Serves `web/` from this folder instead, as it is there at each request: for development.
 pub fn serve_from(folder: PathBuf) {
@@ -108,6 +142,11 @@ mod tests {
         for path in Embedded::iter() {
             assert!(FILES.contains_key(&path), "{path} can't be served");
         }
+    }
+
+    #[test]
+    fn the_style_can_stand_in_a_page() {
+        assert!(!style().text.is_empty() && !style().text.contains("</"));
     }
 
     #[test]

@@ -101,6 +101,11 @@ fn render(page: &impl Template) -> Answer<String> {
     })
 }
 
+/// The shop's style, for templates.
+fn style() -> std::sync::Arc<assets::Style> {
+    assets::style()
+}
+
 /// The address of a file of `web/assets`, for templates.
 fn asset(name: impl AsRef<str>) -> String {
     assets::address(name.as_ref())

@@ -67,8 +67,9 @@ impl Policy {
             }
             None => (String::new(), "'none'", String::new(), " trusted-types 'none';"),
         };
+        let style = &super::style().hash;
         let content = format!(
-            "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; font-src 'self'; \
+            "default-src 'none'; script-src 'self'{scripts}; style-src {style}; font-src 'self'; \
              img-src {images}; connect-src 'self'{connections}; frame-src {frames}; \
              base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; \
              require-trusted-types-for 'script';{types}"

@@ -19,7 +19,7 @@ use super::{
     asset,
     content::Content,
     policy::{CardScript, Policy},
-    price, render, structured,
+    price, render, structured, style,
 };
 use crate::{app::App, problem::Answer, products::availability};
 

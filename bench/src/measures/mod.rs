@@ -3,7 +3,10 @@
 mod history;
 mod one_client;
 mod reads;
+mod storefront;
 mod throughput;
+
+use std::time::Duration;
 
 use crate::{
     report::{Report, progress},
@@ -23,6 +26,11 @@ impl Options {
     const fn rounds(self, usual: usize, quick: usize) -> usize {
         if self.quick { quick } else { usual }
     }
+
+    /// How long a rate is measured in its turn.
+    const fn lasts(self) -> Duration {
+        Duration::from_millis(if self.quick { 300 } else { 1_500 })
+    }
 }
 
 /// Measures everything and prints it.
@@ -41,6 +49,8 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     throughput::measure(&world, *options).await?;
     progress("reads");
     reads::measure(&world, *options).await?;
+    progress("the storefront");
+    storefront::measure(&world, *options, &mut report).await?;
     report.conclude();
     Ok(())
 }

@@ -11,7 +11,7 @@ const inBrowsers = [
   "queueMicrotask", "requestAnimationFrame", "sessionStorage", "setInterval", "setTimeout",
   "window",
 ];
-const inNode = ["process"];
+const inNode = ["Buffer", "process"];
 const readable = (names) => Object.fromEntries(names.map((name) => [name, "readonly"]));
 
 const rules = {

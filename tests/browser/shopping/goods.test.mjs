@@ -58,14 +58,15 @@ test("price and availability follow the shop without a reload", async () => {
   const mug = await product({ units: 3 });
   const page = await open();
   await page.goto(`/products/${mug.sku}`);
-  await page.getByText("Only 3 left").waitFor();
+  const article = page.getByRole("article");
+  await article.getByText("Only 3 left").waitFor();
   await sellOut(mug);
-  await page.getByText("Sorry, out of stock").waitFor();
+  await article.getByText("Sorry, out of stock").waitFor();
   assert.ok(await page.getByRole("button", { name: "Add to cart" }).isDisabled());
   await setPrice(mug, 1_500);
   await stockUp(mug, 30);
   await eventually("it can be had again, for more", async () =>
-    (await page.getByRole("article").innerText()).match(/€15\.00[^]*In stock/));
+    (await article.innerText()).match(/€15\.00[^]*In stock/));
   assert.ok(await page.getByRole("button", { name: "Add to cart" }).isEnabled());
 });
 
@@ -89,9 +90,10 @@ test("a product that there is not has a page that says so", async () => {
 
 test("goods and a product are accessible, light and dark, and fit a narrow phone", async () => {
   const mug = await product({ units: 3 });
+  const unbreakable = await product({ name: "W".repeat(60) });
   for (const colorScheme of ["light", "dark"]) {
     const page = await open({ colorScheme, viewport: { width: 320, height: 640 } });
-    for (const path of ["/", `/products/${mug.sku}`]) {
+    for (const path of ["/", `/products/${mug.sku}`, `/products/${unbreakable.sku}`]) {
       await page.goto(path);
       await fits(page, path);
       await isAccessible(page, `${path} ${colorScheme}`);

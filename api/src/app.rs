@@ -4,7 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use read_model::ReadModel;
 
-use crate::{proxies::TrustedProxies, temporal::Temporal, turns::Turns};
+use crate::{
+    pages::{CardScript, Pages},
+    proxies::TrustedProxies,
+    temporal::Temporal,
+    turns::Turns,
+};
 
 /// The application: one for both listeners.
 #[derive(Clone)]
@@ -15,7 +20,10 @@ pub struct Shared {
     pub model: ReadModel,
     pub temporal: Temporal,
     pub turns: Turns,
+    pub pages: Pages,
     pub public_url: String,
+    pub card_script: CardScript,
+    pub publishable_key: String,
     pub hold_ttl: Duration,
     pub expiry_grace: Duration,
     pub webhook_secrets: Vec<String>,

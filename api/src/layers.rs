@@ -84,6 +84,9 @@ fn as_problem(response: Response, method: &Method, path: &str) -> Response {
         let body = if method == Method::HEAD { Body::empty() } else { body.to_string().into() };
         return without_length(Response::from_parts(parts, body));
     }
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(is_page) {
+        return response;
+    }
     let kind = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
         StatusCode::NOT_FOUND => Kind::NotFound,
@@ -102,6 +105,11 @@ fn as_problem(response: Response, method: &Method, path: &str) -> Response {
         problem.headers_mut().insert(header::ALLOW, allow);
     }
     problem
+}
+
+/// What says in words for people what is the matter.
+fn is_page(media_type: &HeaderValue) -> bool {
+    media_type.as_bytes().starts_with(b"text/html")
 }
 
 fn without_length(mut response: Response) -> Response {

@@ -21,7 +21,7 @@ mod temporal;
 mod turns;
 mod webhooks;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -34,8 +34,9 @@ use startup::{SharedSettings, parse_duration};
 use temporalio_client::Client;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use crate::{app::App, proxies::TrustedProxies, temporal::Temporal};
+use crate::{app::App, pages::CardScript, proxies::TrustedProxies, temporal::Temporal};
 
 /// Requests under way at once, at the most, on one listener.
 const AT_ONCE: usize = 4_096;
@@ -73,6 +74,16 @@ pub struct Settings {
     /// The key that the provider's script is loaded with.
     #[arg(long, env = "STRIPE_PUBLISHABLE_KEY", default_value = "pk_test_sandbox")]
     pub stripe_publishable_key: String,
+
+    /// The provider's script for entering cards, as browsers reach it. [default: Stripe's own for
+    /// Stripe, else STRIPE_API_BASE and /v3/]
+    #[arg(long, env = "STRIPE_JS_URL")]
+    pub stripe_js_url: Option<Url>,
+
+    /// For development: pages get their scripts, styles and pictures from this folder, as they are
+    /// there, and not from the binary. The folder is `web` of the source.
+    #[arg(long, env = "WEB_DIR")]
+    pub web_dir: Option<PathBuf>,
 
     /// How long a hold lasts; fixed for a checkout when it starts.
     #[arg(long, env = "HOLD_TTL", default_value = "5m", value_parser = parse_duration)]
@@ -164,6 +175,9 @@ fn app(
     if metrics::set_global_recorder(metrics).is_err() {
         tracing::warn!("metrics are recorded elsewhere already");
     }
+    if let Some(folder) = settings.web_dir {
+        pages::serve_from(folder);
+    }
     let public_url = match &shared.public_url {
         Some(_) => shared.public_url(),
         None => format!("http://{}", addresses.shop),
@@ -173,7 +187,11 @@ fn app(
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),
         turns: turns::Turns::default(),
+        pages: pages::Pages::default(),
         public_url,
+        card_script: CardScript::new(settings.stripe_js_url.as_ref(), &shared.stripe_api_base)
+            .context("STRIPE_JS_URL, or STRIPE_API_BASE, is no address")?,
+        publishable_key: settings.stripe_publishable_key,
         hold_ttl: settings.hold_ttl,
         expiry_grace: settings.expiry_grace,
         webhook_secrets: settings.stripe_webhook_secrets,

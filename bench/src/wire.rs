@@ -23,6 +23,12 @@ impl Request {
         Self(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes())
     }
 
+    /// `GET path`, from somebody who takes gzip.
+    pub fn get_compressed(path: &str) -> Self {
+        let head = "host: bench\r\naccept-encoding: gzip";
+        Self(format!("GET {path} HTTP/1.1\r\n{head}\r\n\r\n").into_bytes())
+    }
+
     /// `POST path` with a JSON body.
     pub fn post(path: &str, body: &str) -> Self {
         let length = body.len();

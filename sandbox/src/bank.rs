@@ -33,12 +33,41 @@ pub async fn page(Shared(app): Shared<App>, Path(id): Path<String>) -> Response 
     match app.store.read(|state| intents::find(state, &id, "intent")).await {
         Ok(intent) => html(&Bank {
             id,
-            amount: format!("{} {}", intent.amount, intent.currency.to_uppercase()),
+            amount: for_people(&intent),
             is_open: intent.status == Status::RequiresAction,
             back: shop_address(&intent),
         }),
         Err(error) => trouble(&error),
     }
+}
+
+/// The amount as a bank would show it.
+fn for_people(intent: &Intent) -> String {
+    let currency = intent.currency.to_uppercase();
+    // Stripe, "Zero-decimal currencies".
+    let has_no_minor_units = matches!(
+        currency.as_str(),
+        "BIF"
+            | "CLP"
+            | "DJF"
+            | "GNF"
+            | "JPY"
+            | "KMF"
+            | "KRW"
+            | "MGA"
+            | "PYG"
+            | "RWF"
+            | "UGX"
+            | "VND"
+            | "VUV"
+            | "XAF"
+            | "XOF"
+            | "XPF"
+    );
+    if has_no_minor_units {
+        return format!("{} {currency}", intent.amount);
+    }
+    format!("{}.{:02} {currency}", intent.amount / 100, intent.amount % 100)
 }
 
 /// What the shopper answers.

@@ -35,6 +35,7 @@ mod processing;
 mod refunds;
 mod search;
 mod store;
+mod stripe_js;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -199,6 +200,7 @@ fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/", get(console::page))
         .route("/console/{button}/{id}", post(console::press))
         .route("/3ds/{intent}", bank)
+        .merge(stripe_js::router())
         .with_state(sandbox)
 }
 

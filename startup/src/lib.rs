@@ -26,6 +26,10 @@ pub struct SharedSettings {
     #[arg(long, env = "PUBLIC_URL")]
     pub public_url: Option<url::Url>,
 
+    /// The payment provider's API.
+    #[arg(long, env = "STRIPE_API_BASE", default_value = "http://127.0.0.1:8090")]
+    pub stripe_api_base: String,
+
     #[command(flatten)]
     pub temporal: temporal::TemporalSettings,
 

@@ -48,7 +48,9 @@ async fn grant_once(connection: &mut PgConnection, grant: &str) -> Result<(), sq
         match granted {
             Ok(_) => return transaction.commit().await,
             Err(sqlx::Error::Database(error))
-                if tries < 20 && error.message().contains("concurrently updated") =>
+                if tries < 20
+                    && (error.is_unique_violation()
+                        || error.message().contains("concurrently updated")) =>
             {
                 tries += 1;
                 transaction.rollback().await?;

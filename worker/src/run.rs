@@ -22,11 +22,7 @@ use crate::{inbox, notify};
 #[derive(clap::Args, Clone, Debug)]
 #[group(id = "worker-settings")]
 pub struct Settings {
-    /// The payment provider's API.
-    #[arg(long, env = "STRIPE_API_BASE", default_value = "http://127.0.0.1:8090")]
-    pub stripe_api_base: String,
-
-    /// The key to it.
+    /// The key to the payment provider's API.
     #[arg(
         long,
         env = "STRIPE_SECRET_KEY",
@@ -67,7 +63,7 @@ pub async fn prepare(
         .await
         .context("Postgres can't be reached: look at DATABASE_URL, and whether it runs")?;
     let provider = Provider::new(
-        &settings.stripe_api_base,
+        &shared.stripe_api_base,
         settings.stripe_secret_key.clone(),
         shared.public_url(),
     )

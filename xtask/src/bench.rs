@@ -6,6 +6,7 @@ use crate::{
     places, runner,
     servers::{Durability, Servers},
     task::Task,
+    test::install_for_node,
 };
 
 /// How the measuring is done.
@@ -19,7 +20,7 @@ pub struct Options {
     #[arg(long)]
     release: bool,
 
-    /// Measures this alone: orders, histories, throughput or reads.
+    /// Measures this alone: orders, histories, throughput, reads or storefront.
     #[arg(long)]
     only: Option<String>,
 }
@@ -32,8 +33,9 @@ impl Options {
 
 /// Measures and prints. A goal that is missed is printed, not failed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let task = Task::of(2)?;
+    let task = Task::of(3)?;
     build(options, &task)?;
+    install_for_node(&task)?;
     // As durable as the shop: what is measured survives a power cut.
     let servers = Servers::all(Durability::AsTheShop, &task)?;
     // `bench` prints on its own from here on.

@@ -63,7 +63,7 @@ fn build(task: &Task) -> anyhow::Result<()> {
 }
 
 /// Installs what the tests that are written for Node need.
-fn install_for_node(task: &Task) -> anyhow::Result<()> {
+pub fn install_for_node(task: &Task) -> anyhow::Result<()> {
     task.progress.begin("installing the packages of the Node tests, and a browser");
     let npm = places::program("npm", &[])
         .context("some tests run on Node, and there is no npm on PATH: install Node 20 or newer")?;

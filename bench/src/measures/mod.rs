@@ -3,7 +3,10 @@
 mod history;
 mod one_client;
 mod reads;
+mod storefront;
 mod throughput;
+
+use std::time::Duration;
 
 use crate::{
     report::{Report, progress},
@@ -33,12 +36,19 @@ pub enum Kind {
     Throughput,
     /// Products and stock checks.
     Reads,
+    /// The shop's pages.
+    Storefront,
 }
 
 impl Options {
     /// How many rounds to make of something that takes `usual` rounds.
     const fn rounds(self, usual: usize, quick: usize) -> usize {
         if self.quick { quick } else { usual }
+    }
+
+    /// How long a rate is measured in its turn.
+    const fn lasts(self) -> Duration {
+        Duration::from_millis(if self.quick { 300 } else { 1_500 })
     }
 }
 
@@ -65,6 +75,10 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if wanted(Kind::Reads) {
         progress("reads");
         reads::measure(&world, *options).await?;
+    }
+    if wanted(Kind::Storefront) {
+        progress("the storefront");
+        storefront::measure(&world, *options, &mut report).await?;
     }
     report.conclude();
     Ok(())

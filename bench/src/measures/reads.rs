@@ -64,7 +64,7 @@ impl Both<'_> {
     }
 
     async fn many(&self, name: &str, options: Options) -> anyhow::Result<()> {
-        let lasts = Duration::from_millis(if options.quick { 300 } else { 1_500 });
+        let lasts = options.lasts();
         let (mut ours, mut floor) = (Vec::new(), Vec::new());
         for _ in 0..options.rounds(5, 1) {
             ours.push(rate(self.shop, self.request, lasts).await?);
@@ -89,7 +89,8 @@ async fn turn(wire: &mut Wire, request: &Request, took: &mut Vec<Duration>) -> a
     Ok(())
 }
 
-async fn rate(address: &str, request: &Request, lasts: Duration) -> anyhow::Result<f64> {
+/// Answers a second, on many connections at once.
+pub async fn rate(address: &str, request: &Request, lasts: Duration) -> anyhow::Result<f64> {
     let mut callers = JoinSet::new();
     let began = Instant::now();
     for _ in 0..CONNECTIONS {

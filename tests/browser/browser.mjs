@@ -60,7 +60,8 @@ export async function open(options = {}) {
 export async function openIn(context) {
   const page = await context.newPage();
   pages.push(page);
-  page.setDefaultTimeout(10_000);
+  // A busy machine is slow, and fails no test for it.
+  page.setDefaultTimeout(25_000);
   page.troubles = [];
   page.on("pageerror", (error) => page.troubles.push(`script: ${error.message}`));
   page.on("console", (message) => {
@@ -81,7 +82,7 @@ export async function openIn(context) {
 }
 
 /** Waits until `ask` answers something true. */
-export async function eventually(what, ask, milliseconds = 10_000) {
+export async function eventually(what, ask, milliseconds = 25_000) {
   const deadline = Date.now() + milliseconds;
   for (;;) {
     const answer = await ask();

@@ -46,7 +46,7 @@ async fn shoppers_see_what_they_should_in_a_real_browser() {
 
 #[tokio::test]
 async fn holds_that_end_are_explained_in_a_real_browser() {
-    let shop = Shop::open(ShopOptions { hold_ttl: "6s", ..ShopOptions::default() }).await;
+    let shop = Shop::open(ShopOptions { hold_ttl: "12s", ..ShopOptions::default() }).await;
     passes(browser_tests("short-holds", &shop), "browser").await;
 }
 

@@ -23,7 +23,7 @@ export function track(kind, sku) {
 }
 
 function send() {
-  if (waiting.length === 0 || asksNotToBeFollowed()) return;
+  if (waiting.length === 0) return;
   const body = JSON.stringify({ session_id: sessionId(), events: waiting });
   // A text goes as text/plain.
   if (navigator.sendBeacon("/v1/analytics", body)) waiting = [];

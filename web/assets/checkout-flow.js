@@ -14,6 +14,7 @@ import { price } from "./money.js";
 import {
   beginOrder, currentOrder, onOrderChange, orderBought, ordersAreKept, sameLines, updateOrder,
 } from "./order-record.js";
+import { TillView } from "./till-view.js";
 
 /**
  * @typedef {import("./api.js").Checkout} Checkout
@@ -42,7 +43,7 @@ class CheckoutFlow extends HTMLElement {
   #checkout = null;
   /** @type {OrderFollower | null} */
   #follower = null;
-  #panel = "holding";
+  #view = new TillView(this);
   /** What the shopper asked for and is under way: asking again changes nothing. @type {Set<string>} */
   #underWay = new Set();
   /** Pay was pressed on this page, so that the bank's page may be opened from here. */
@@ -105,7 +106,8 @@ class CheckoutFlow extends HTMLElement {
     this.#follower?.stop();
     this.#order = order;
     this.#show("holding");
-    this.#showStorage();
+    this.#view.cart(cart.at("cart"), order.expected_total);
+    this.#view.storage(ordersAreKept());
     const { signal } = this.#stopped;
     const body = {
       lines: order.lines,
@@ -114,10 +116,10 @@ class CheckoutFlow extends HTMLElement {
     const path = `/v1/checkouts/${order.order_id}`;
     const answer = await untilAnswered(
       () => call("PUT", path, { body, secret: order.secret, signal }),
-      { signal, waiting: (attempt) => this.#connection(attempt > 0) },
+      { signal, waiting: (attempt) => this.#view.connection(attempt > 0) },
     );
     if (!answer || this.#order !== order) return;
-    this.#connection(false);
+    this.#view.connection(false);
     if (answer.status >= 400) this.#refused(order, answer);
     else this.#follow(order, answer.body);
   }
@@ -130,7 +132,7 @@ class CheckoutFlow extends HTMLElement {
       still: (checkout) => {
         if (checkout.state === "awaiting_payment") this.#countdown.start(checkout);
       },
-      trouble: (trouble) => this.#connection(trouble === "connection"),
+      trouble: (trouble) => this.#view.connection(trouble === "connection"),
     });
     this.#follower.take(checkout);
     const { attempt } = order;
@@ -167,8 +169,9 @@ class CheckoutFlow extends HTMLElement {
         : `${name}: sorry, out of stock. It has left your cart; you can save it for later there.`;
     });
     cart.follow(lines);
-    this.#list("short", said.map((text) => [text]));
-    this.#part("rest").hidden = cart.orderLines.length === 0;
+    this.#view.list("short", said.map((text) => [text]));
+    this.#view.cart(cart.at("cart"), cart.total);
+    this.#view.part("rest").hidden = cart.orderLines.length === 0;
     this.#show("short");
     announce(`Sorry, out of stock. ${said.join(" ")}`);
   }
@@ -185,8 +188,8 @@ class CheckoutFlow extends HTMLElement {
   #priceChanged(order, total) {
     const before = order.expected_total ? `It was ${price(order.expected_total)}. ` : "";
     const text = `${before}The total is ${price(total)} now. Nothing is held and nothing was charged.`;
-    this.#part("price").textContent = text;
-    this.#total(total);
+    this.#view.text("price", text);
+    this.#view.cart(cart.at("cart"), total);
     this.#order = { ...order, expected_total: total };
     this.#show("price");
     announce(`The price has changed. ${text}`);
@@ -194,7 +197,7 @@ class CheckoutFlow extends HTMLElement {
 
   /** @param {string} reason */
   #trouble(reason) {
-    this.#part("reason").textContent = reason;
+    this.#view.text("reason", reason);
     this.#show("trouble");
   }
 
@@ -202,7 +205,7 @@ class CheckoutFlow extends HTMLElement {
   #hear(checkout) {
     const order = this.#order;
     if (!order) return;
-    this.#summary(checkout);
+    this.#view.order(checkout);
     this.#checkout = checkout;
     const { state } = checkout;
     const expires = checkout.hold ? Date.now() + leftOf(checkout.hold, checkout) : null;
@@ -237,15 +240,11 @@ class CheckoutFlow extends HTMLElement {
     this.#countdown.start(checkout);
     this.#card.show();
     const isDeclined = checkout.payment.state === "declined";
-    const declined = this.#part("declined");
     const why = DECLINES.get(checkout.payment.decline_code ?? "") ?? "";
-    const text = isDeclined
-      ? `Your card was declined. ${why} Nothing was charged; try another card.`.replace("  ", " ")
-      : "";
-    if (declined.textContent !== text) declined.textContent = text;
-    declined.hidden = !isDeclined;
+    const text = `Your card was declined. ${why} Nothing was charged; try another card.`;
+    this.#view.declined(isDeclined ? text.replace("  ", " ") : "");
     if (isDeclined) this.#card.clear();
-    if (!this.#underWay.has("pay")) this.#paying("");
+    if (!this.#underWay.has("pay")) this.#view.paying("");
   }
 
   /** @param {Checkout} checkout */
@@ -254,13 +253,13 @@ class CheckoutFlow extends HTMLElement {
     if (!bank || checkout.payment.state !== "requires_action") {
       this.#show("pay");
       this.#countdown.start(checkout);
-      this.#part("declined").hidden = true;
-      this.#paying("Your payment is on its way. You can leave this page open, or come back to it.");
+      this.#view.declined("");
+      this.#view.paying("Your payment is on its way. You can leave this page open, or come back to it.");
       return;
     }
     const address = new URL(bank, location.href);
     if (!address.protocol.startsWith("http")) return;
-    /** @type {HTMLAnchorElement} */ (this.#part("bank")).href = address.href;
+    /** @type {HTMLAnchorElement} */ (this.#view.part("bank")).href = address.href;
     this.#show("approve");
     // Who comes back by the browser's button is not sent away again.
     if (this.#hasPaid) location.assign(address);
@@ -309,16 +308,16 @@ class CheckoutFlow extends HTMLElement {
       this.#underWay.delete(what);
     }
     const mayPay = this.#checkout?.state === "awaiting_payment" && !this.#underWay.has("pay");
-    if (mayPay) this.#paying("");
+    if (mayPay) this.#view.paying("");
   }
 
   async #pay() {
     const order = this.#order;
     if (!order) return;
-    this.#paying("Asking for your card …");
+    this.#view.paying("Asking for your card …");
     const method = await this.#card.paymentMethod().catch(() => null);
     if (!method) {
-      this.#paying("");
+      this.#view.paying("");
       return;
     }
     const attempt = { attempt_id: uuid(), payment_method: method };
@@ -330,15 +329,15 @@ class CheckoutFlow extends HTMLElement {
   /** @param {OrderRecord} order @param {import("./order-record.js").Attempt} attempt */
   async #send(order, attempt) {
     const { signal } = this.#stopped;
-    this.#part("declined").hidden = true;
-    this.#paying("Your payment is on its way. You can leave this page open, or come back to it.");
+    this.#view.declined("");
+    this.#view.paying("Your payment is on its way. You can leave this page open, or come back to it.");
     const path = `/v1/checkouts/${order.order_id}/payment`;
     const answer = await untilAnswered(
       () => call("POST", path, { body: attempt, secret: order.secret, signal }),
-      { signal, waiting: (tried) => this.#connection(tried > 0) },
+      { signal, waiting: (tried) => this.#view.connection(tried > 0) },
     );
     if (!answer || this.#order?.order_id !== order.order_id) return;
-    this.#connection(false);
+    this.#view.connection(false);
     // Answered: from here on the order itself tells what comes of it.
     updateOrder(order.order_id, { attempt: null });
     if (answer.status < 400) this.#follower?.take(answer.body);
@@ -350,12 +349,8 @@ class CheckoutFlow extends HTMLElement {
     const words = answer.problem === "too-many-attempts"
       ? "This order takes no further card: five were declined. Cancel it, and begin again."
       : answer.body?.detail ?? "The payment was not taken.";
-    this.#paying("");
-    if (answer.problem !== "hold-ended") {
-      const declined = this.#part("declined");
-      declined.textContent = words;
-      declined.hidden = false;
-    }
+    this.#view.paying("");
+    if (answer.problem !== "hold-ended") this.#view.declined(words);
     this.#follower?.look();
   }
 
@@ -373,10 +368,10 @@ class CheckoutFlow extends HTMLElement {
     for (let asked = 0; asked < 5; asked += 1) {
       const answer = await untilAnswered(
         () => call("DELETE", path, { secret: order.secret, signal }),
-        { signal, waiting: (tried) => this.#connection(tried > 0) },
+        { signal, waiting: (tried) => this.#view.connection(tried > 0) },
       );
       if (!answer) return;
-      this.#connection(false);
+      this.#view.connection(false);
       if (answer.problem === "already-paid") {
         this.#bought(order.order_id);
         return;
@@ -402,87 +397,10 @@ class CheckoutFlow extends HTMLElement {
     await this.#hold(beginOrder(lines, total ?? cart.total));
   }
 
-  /** @param {string} name */
-  #show(name) {
-    for (const panel of this.querySelectorAll("[data-panel]")) {
-      if (panel instanceof HTMLElement) panel.hidden = panel.dataset.panel !== name;
-    }
-    this.#part("cancel").hidden = !["pay", "approve"].includes(name);
-    if (name !== "pay") this.#countdown.stop();
-    if (["holding", "short", "price"].includes(name)) this.#summaryOfCart();
-    if (name === this.#panel) return;
-    this.#panel = name;
-    const heading = this.querySelector(`[data-panel="${name}"] h2`);
-    if (heading instanceof HTMLElement) heading.focus({ preventScroll: name === "pay" });
-    const title = heading?.textContent ?? "";
-    if (name !== "done") announce(title);
-  }
-
-  /** What is shown before the shop has said what the order is. */
-  #summaryOfCart() {
-    const lines = cart.at("cart").map(({ name, quantity, price: unit }) =>
-      [`${quantity} × ${name}`, price(unit && { ...unit, amount: unit.amount * quantity })]);
-    this.#list("lines", lines);
-    if (this.#panel !== "price") this.#total(cart.total);
-  }
-
-  /** @param {Checkout} checkout */
-  #summary(checkout) {
-    this.#list("lines", checkout.lines.map((line) =>
-      [`${line.quantity} × ${line.name}`, price(line.line_total)]));
-    this.#total(checkout.total);
-    const pay = this.querySelector(".pay span");
-    if (pay) pay.textContent = `Pay ${price(checkout.total)}`;
-  }
-
-  /** @param {Money | null} total */
-  #total(total) {
-    this.#part("total").textContent = price(total);
-  }
-
-  /** What the pay button says while a payment is on its way; nothing when it can be pressed. */
-  #paying(/** @type {string} */ text) {
-    const button = this.querySelector(".pay");
-    const isPaying = text !== "";
-    button?.setAttribute("aria-disabled", String(isPaying));
-    button?.querySelector("span")?.classList.toggle("busy", isPaying);
-    const part = this.#part("paying");
-    if (part.textContent !== text) part.textContent = text;
-  }
-
-  /** @param {boolean} isLost */
-  #connection(isLost) {
-    const note = this.#part("connection");
-    note.hidden = !isLost;
-    const text = isLost ? "The connection is slow or lost. We go on trying; nothing is lost or charged twice." : "";
-    if (note.textContent !== text) note.textContent = text;
-  }
-
-  #showStorage() {
-    const note = this.#part("storage");
-    note.hidden = ordersAreKept();
-    if (!note.hidden) {
-      note.textContent = "This browser can't keep your order: its storage is full or switched off. Stay on this page until you have paid.";
-    }
-  }
-
-  /** @param {string} part @param {string[][]} rows */
-  #list(part, rows) {
-    const items = rows.map((texts) => {
-      const item = document.createElement("li");
-      item.append(...texts.map((text) => {
-        const span = document.createElement("span");
-        span.textContent = text;
-        return span;
-      }));
-      return item;
-    });
-    this.#part(part).replaceChildren(...items);
-  }
-
-  /** @param {string} name @returns {HTMLElement} */
-  #part(name) {
-    return /** @type {HTMLElement} */ (this.querySelector(`[data-part="${name}"]`));
+  /** @param {import("./till-view.js").Panel} panel */
+  #show(panel) {
+    if (panel !== "pay") this.#countdown.stop();
+    this.#view.show(panel);
   }
 
   get #countdown() {

@@ -174,6 +174,8 @@ test("a price that changed is shown and asked about", async () => {
   await page.getByRole("link", { name: "Checkout" }).click();
   await page.getByRole("heading", { name: "The price has changed" }).waitFor();
   await page.getByText("It was €12.00. The total is €14.50 now.").first().waitFor();
+  const order = page.getByRole("region", { name: "Your order" });
+  assert.match(await order.innerText(), /Total\s+€14\.50/);
   await isAccessible(page, "price changed");
   assert.equal((await stock(mug.sku)).held, 0);
   await page.getByRole("button", { name: "Go on at the new price" }).click();

@@ -42,22 +42,24 @@ test("two tabs share one cart, live", async () => {
 });
 
 test("what two tabs did without knowing of each other is merged", async () => {
-  const [mug, pot] = [await product(), await product()];
+  const [mug, pot, tee] = [await product(), await product(), await product()];
   const context = await newBrowser();
   const [one, other] = [await openIn(context), await openIn(context)];
   await add(one, mug);
-  // The other tab knew of no mug when it wrote.
+  // The other tab knew of no tee, and an older word about the mug, when it wrote.
+  await add(one, tee);
   await other.goto(`/products/${pot.sku}`);
-  await other.evaluate(([key, sku, name]) => {
-    const line = {
-      place: "cart", quantity: 3, changed: Date.now(), added: Date.now(), name, image: "",
+  await other.evaluate(([key, pot, mug]) => {
+    const line = (name, quantity, changed) => ({
+      place: "cart", quantity, changed, added: changed, name, image: "",
       price: { amount: 1_200, currency: "EUR" },
-    };
-    localStorage.setItem(key, JSON.stringify({ version: 2, lines: { [sku]: line } }));
-  }, [KEY, pot.sku, pot.name]);
-  await eventually("both lines are kept", async () => {
+    });
+    const lines = { [pot.sku]: line(pot.name, 3, Date.now()), [mug.sku]: line(mug.name, 9, 1) };
+    localStorage.setItem(key, JSON.stringify({ version: 2, lines }));
+  }, [KEY, pot, mug]);
+  await eventually("all of it is kept, and the later word", async () => {
     const kept = await keptCart(other);
-    return kept[mug.sku] === 1 && kept[pot.sku] === 3;
+    return kept[mug.sku] === 1 && kept[pot.sku] === 3 && kept[tee.sku] === 1;
   });
 });
 

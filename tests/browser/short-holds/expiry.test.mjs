@@ -7,7 +7,7 @@ import { open } from "../browser.mjs";
 import { product, stock } from "../operator.mjs";
 import { add, goToTheTill, isHeld, isPaid, keptCart, keptOrder, pay } from "../shopper.mjs";
 
-const isUp = (page) => page.getByRole("heading", { name: "The time is up" }).waitFor({ timeout: 20_000 });
+const isUp = (page) => page.getByRole("heading", { name: "The time is up" }).waitFor({ timeout: 40_000 });
 
 test("a hold that ends is explained, the cart is intact, and one tap holds again", async () => {
   const mug = await product({ units: 2 });
@@ -33,7 +33,7 @@ test("a hold that ended while the page was closed leaves the cart, and the till 
   await add(page, mug);
   await goToTheTill(page);
   await page.goto("about:blank");
-  await page.waitForTimeout(9_000);
+  await page.waitForTimeout(15_000);
   await page.goto("/cart");
   assert.deepEqual(await keptCart(page), { [mug.sku]: 1 });
   await page.getByRole("link", { name: "Checkout" }).click();

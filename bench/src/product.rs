@@ -77,7 +77,7 @@ impl Product {
     }
 
     /// Sends a request again for as long as the shop says that it is busy.
-    async fn patiently<F>(&self, send: impl Fn() -> F) -> anyhow::Result<Reply>
+    pub async fn patiently<F>(&self, send: impl Fn() -> F) -> anyhow::Result<Reply>
     where
         F: Future<Output = Reply>,
     {

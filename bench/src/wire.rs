@@ -31,8 +31,17 @@ impl Request {
 
     /// `POST path` with a JSON body.
     pub fn post(path: &str, body: &str) -> Self {
+        Self::post_with("content-type: application/json", path, body)
+    }
+
+    /// `POST path` with a JSON body and the provider's signature of it.
+    pub fn post_signed(path: &str, body: &str, signature: &str) -> Self {
+        let head = format!("content-type: application/json\r\nstripe-signature: {signature}");
+        Self::post_with(&head, path, body)
+    }
+
+    fn post_with(head: &str, path: &str, body: &str) -> Self {
         let length = body.len();
-        let head = "content-type: application/json";
         let text = format!(
             "POST {path} HTTP/1.1\r\nhost: bench\r\n{head}\r\ncontent-length: {length}\r\n\r\n{body}"
         );

@@ -66,8 +66,13 @@ impl World {
     /// # Errors
     /// When this binary can't be found.
     pub fn bare(&self, product: &str, stock_check: &str) -> anyhow::Result<Process> {
-        let settings = [("BARE_PRODUCT", product), ("BARE_STOCK_CHECK", stock_check)];
-        let program = ourselves(&self.servers, "bare", &settings.map(|(k, v)| (k, v.to_owned())))?;
+        let settings = [
+            ("BARE_PRODUCT", product.to_owned()),
+            ("BARE_STOCK_CHECK", stock_check.to_owned()),
+            // Any database will do: the floor's has been made.
+            ("BARE_DATABASE_URL", self.servers.database_url("floor")),
+        ];
+        let program = ourselves(&self.servers, "bare", &settings)?;
         Ok(Process::start(&program))
     }
 }

@@ -16,6 +16,7 @@ mod faults {
     mod order_of_events;
     mod outage;
     mod paths;
+    mod processing;
     mod provider;
     mod races;
     mod reconciling;
@@ -23,6 +24,7 @@ mod faults {
     mod replayer;
     mod saga;
     mod second_run;
+    mod secrecy;
     mod sessions;
     mod story;
     mod temporal;

@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(long)]
     release: bool,
 
-    /// Measures this alone: orders, histories, throughput, reads or storefront.
+    /// Measures this alone: orders, histories, throughput, reads, payments or storefront.
     #[arg(long)]
     only: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 mod history;
 mod one_client;
+mod payments;
 mod reads;
 mod storefront;
 mod throughput;
@@ -36,6 +37,8 @@ pub enum Kind {
     Throughput,
     /// Products and stock checks.
     Reads,
+    /// The provider's webhooks, and its absence.
+    Payments,
     /// The shop's pages.
     Storefront,
 }
@@ -75,6 +78,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if wanted(Kind::Reads) {
         progress("reads");
         reads::measure(&world, *options).await?;
+    }
+    if wanted(Kind::Payments) {
+        payments::measure(&world, *options, &mut report).await?;
     }
     if wanted(Kind::Storefront) {
         progress("the storefront");

@@ -210,6 +210,11 @@ async fn a_refund_whose_workflow_was_terminated_is_made_all_the_same() {
     let ask = json!({"refund_id": id, "restock": true});
     let reply = Shopper::send(operator.request(Method::POST, &path).json(&ask)).await;
     assert_eq!(reply.status, 202, "{}", reply.body);
+    eventually("the refund is written down", SOON, || async {
+        let pending = shopper.get().await.body["refund_pending"]["amount"].as_i64();
+        pending.filter(|&amount| amount > 0)
+    })
+    .await;
     Temporal::of(&shop).await.terminate(&format!("refund/{id}")).await;
     shop.faults(json!({})).await;
     let findings = reconcile(&shop).await;

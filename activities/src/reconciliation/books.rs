@@ -34,7 +34,19 @@ const SINCE: Duration = Duration::days(30);
 pub(super) async fn check(pool: &PgPool, provider: &Provider) -> Result<Checked, CheckError> {
     let since = (OffsetDateTime::now_utc() - SINCE).unix_timestamp();
     let mut findings = Vec::new();
-    // Payments whose sums will agree when what was found of them is put right.
+    let unsettled = check_refunds(pool, provider, since, &mut findings).await?;
+    check_disputes(pool, provider, since, &mut findings).await?;
+    let checked = check_payments(pool, provider, since, &unsettled, &mut findings).await?;
+    Ok(Checked { checked, findings })
+}
+
+/// Answers the payments whose sums will agree when what was found of them is put right.
+async fn check_refunds(
+    pool: &PgPool,
+    provider: &Provider,
+    since: i64,
+    findings: &mut Vec<Finding>,
+) -> Result<BTreeSet<String>, CheckError> {
     let mut unsettled = BTreeSet::new();
     let mut pages = Pages::<ProviderRefund>::since(provider, since);
     while let Some(page) = pages.next(findings.len()).await? {
@@ -51,6 +63,15 @@ pub(super) async fn check(pool: &PgPool, provider: &Provider) -> Result<Checked,
             }
         }
     }
+    Ok(unsettled)
+}
+
+async fn check_disputes(
+    pool: &PgPool,
+    provider: &Provider,
+    since: i64,
+    findings: &mut Vec<Finding>,
+) -> Result<(), CheckError> {
     let mut pages = Pages::<ListedDispute>::since(provider, since);
     while let Some(page) = pages.next(findings.len()).await? {
         let intents = page.iter().filter_map(|dispute| dispute.payment_intent.clone());
@@ -62,6 +83,17 @@ pub(super) async fn check(pool: &PgPool, provider: &Provider) -> Result<Checked,
             }
         }
     }
+    Ok(())
+}
+
+/// Answers how many payments were looked at.
+async fn check_payments(
+    pool: &PgPool,
+    provider: &Provider,
+    since: i64,
+    unsettled: &BTreeSet<String>,
+    findings: &mut Vec<Finding>,
+) -> Result<u64, CheckError> {
     let mut checked = 0;
     let mut pages = Pages::<ListedPayment>::since(provider, since);
     while let Some(page) = pages.next(findings.len()).await? {
@@ -72,7 +104,7 @@ pub(super) async fn check(pool: &PgPool, provider: &Provider) -> Result<Checked,
             findings.extend(check_payment(order, payment, orders.get(&payment.id).copied()));
         }
     }
-    Ok(Checked { checked, findings })
+    Ok(checked)
 }
 
 /// A list of the provider's, page by page.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Method;
 use serde_json::json;
 use system_tests::{Running, Shop, ShopOptions, Shopper};
+use tokio::sync::Semaphore;
 
 use super::{
     buying,
@@ -62,6 +63,9 @@ pub enum Path {
 /// A shop whose worker a test brings, so that things befall its activities.
 pub struct Stage {
     _worker: BroughtWorker,
+    /// Products that may be made at the same time. Dozens at once queue for longer than the API
+    /// waits on a busy machine; whoever then asks again makes the queue longer still.
+    products: Semaphore,
     pub mishaps: Mishaps,
     pub temporal: Temporal,
     pub shop: Arc<Shop>,
@@ -74,6 +78,7 @@ impl Stage {
         let mishaps = Mishaps::default();
         Arc::new(Self {
             _worker: BroughtWorker::start(&shop, mishaps.clone()),
+            products: Semaphore::new(4),
             mishaps,
             temporal: Temporal::of(&shop).await,
             shop,
@@ -90,7 +95,9 @@ pub struct Order {
 
 impl Order {
     pub async fn on(stage: &Arc<Stage>) -> Self {
+        let turn = stage.products.acquire().await.unwrap();
         let sku = buying::product(&stage.shop, UNITS).await;
+        drop(turn);
         Self { stage: Arc::clone(stage), shopper: stage.shop.shopper(), sku }
     }
 

@@ -3,7 +3,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use system_tests::{Shop, ShopOptions, Shopper, assert_invariants};
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually};
 use temporalio_client::WorkflowExecution;
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -11,7 +11,7 @@ use workflows::search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL};
 
 use super::{
     buying,
-    temporal::{self, Temporal},
+    temporal::{self, SOON, Temporal},
 };
 
 /// The history of an order that is held, paid with one attempt, and captured.
@@ -66,7 +66,13 @@ async fn a_paid_orders_history_is_short_and_says_what_each_step_was_for() {
     let id = temporal::checkout(shopper.order_id);
     buying::hold(&shopper, &sku, 2).await;
     let cart = Shopper::cart(&[(&sku, 2)]);
-    let while_open = temporal.events(&id).await.len();
+    // The shopper knows of the hold a moment before it is in the history.
+    let while_open = eventually("the workflow waits", SOON, || async {
+        let events = temporal.events(&id).await;
+        let waits = |event: &HistoryEvent| event.event_type() == EventType::TimerStarted;
+        events.iter().any(waits).then_some(events.len())
+    })
+    .await;
     assert_eq!(shopper.put(&cart).await.status, 200);
     assert_eq!(temporal.events(&id).await.len(), while_open, "events after a repeated PUT");
 

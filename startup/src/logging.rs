@@ -1,5 +1,7 @@
 //! Logs go to stderr: as text for people, as JSON for machines.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How much is logged, and how.
@@ -32,7 +34,9 @@ pub fn start(settings: &LoggingSettings) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry().with(filter);
     match settings.log_format {
         LogFormat::Text => {
-            registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()?;
+            let colours = std::io::stderr().is_terminal();
+            let text = fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+            registry.with(text).try_init()?;
         }
         LogFormat::Json => {
             registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()?;

@@ -4,7 +4,9 @@
 use std::process::Stdio;
 
 use anyhow::Context;
+use reqwest::Method;
 use serde::Deserialize;
+use serde_json::json;
 use tokio::process::Command;
 
 use super::{Options, reads};
@@ -62,10 +64,26 @@ async fn server(world: &World, options: Options, report: &mut Report) -> anyhow:
     Ok(())
 }
 
+/// A product as shops have them: with a picture, and to be had.
+async fn product(world: &World) -> anyhow::Result<&'static str> {
+    let sku = "bench-pictured";
+    let operator = world.together.shop.operator();
+    let body = json!({
+        "name": "A black mug", "image_url": "/images/mug-black.svg",
+        "description": "Stoneware, glazed inside and out. Heavy enough to stay where you put it.",
+        "price": {"amount": 1_200, "currency": "EUR"},
+    });
+    let put = operator.request(Method::PUT, &format!("/v1/products/{sku}")).json(&body);
+    put.send().await?.error_for_status()?;
+    operator.adjust_stock(sku, 100).await;
+    Ok(sku)
+}
+
 async fn browser(world: &World, options: Options, report: &mut Report) -> anyhow::Result<()> {
+    let sku = product(world).await?;
     let mut node = Command::new("node");
     node.arg("figures.mjs").current_dir(BROWSER).stdin(Stdio::null()).kill_on_drop(true);
-    node.env("SHOP_URL", world.together.shop.url()).env("SHOP_SKU", world.together.sku());
+    node.env("SHOP_URL", world.together.shop.url()).env("SHOP_SKU", sku);
     node.env("ROUNDS", options.rounds(9, 3).to_string());
     let output = node.stderr(Stdio::inherit()).output().await.context("run node")?;
     anyhow::ensure!(output.status.success(), "tests/browser/figures.mjs failed: see above");

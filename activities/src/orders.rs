@@ -11,8 +11,8 @@ use crate::database::DatabaseError;
 /// What an attempt finds.
 #[derive(Debug)]
 pub enum Begun {
-    /// Go on: charge this much, on this intent if there is one already.
-    Go { total: Money, payment_intent: Option<String> },
+    /// Go on: charge this much, on this intent if there is one already, unless the hold is over.
+    Go { total: Money, payment_intent: Option<String>, hold_is_over: bool },
     /// An earlier run of this very attempt was answered.
     AlreadyDecided(Payment),
     /// The order takes no payment any more.
@@ -47,7 +47,9 @@ pub async fn begin_attempt(
             select order_id, version, 'attempt_begun', order_snapshot(row(begun.*)::orders), updated_at
             from begun
         )
-        select total_minor, currency, payment_intent from begun",
+        select total_minor, currency, payment_intent,
+            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\"
+        from begun",
         order.0,
         number,
         attempt.0,
@@ -58,7 +60,8 @@ pub async fn begin_attempt(
     match begun {
         Some(row) => {
             let total = total(row.total_minor, row.currency.as_deref())?;
-            Ok((Begun::Go { total, payment_intent: row.payment_intent }, true))
+            let (payment_intent, hold_is_over) = (row.payment_intent, row.hold_is_over);
+            Ok((Begun::Go { total, payment_intent, hold_is_over }, true))
         }
         None => Ok((resume_attempt(pool, order, attempt).await?, false)),
     }
@@ -72,7 +75,8 @@ async fn resume_attempt(
 ) -> Result<Begun, DatabaseError> {
     let row = sqlx::query!(
         "select state, payment_state, total_minor, currency, payment_intent, attempt.outcome,
-            attempt.decline_code
+            attempt.decline_code,
+            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\"
          from orders
          join payment_attempts as attempt using (order_id)
          where order_id = $1 and attempt_id = $2 and attempt.number = payment_attempts",
@@ -94,7 +98,8 @@ async fn resume_attempt(
         }
         (_, "paying") => {
             let total = total(row.total_minor, row.currency.as_deref())?;
-            Ok(Begun::Go { total, payment_intent: row.payment_intent })
+            let (payment_intent, hold_is_over) = (row.payment_intent, row.hold_is_over);
+            Ok(Begun::Go { total, payment_intent, hold_is_over })
         }
         _ => Ok(Begun::OrderHasMovedOn),
     }

@@ -109,7 +109,10 @@ impl Payments {
         .await?;
         self.tell(ask.order_id, changed);
         let (total, known_intent) = match begun {
-            Begun::Go { total, payment_intent } => (total, payment_intent),
+            Begun::Go { payment_intent, total, hold_is_over: true } => {
+                return self.too_late(ask, payment_intent, total).await;
+            }
+            Begun::Go { payment_intent, total, hold_is_over: false } => (total, payment_intent),
             Begun::AlreadyDecided(payment) => return Ok(payment),
             Begun::OrderHasMovedOn => return Ok(Payment::OrderHasMovedOn),
         };
@@ -125,6 +128,24 @@ impl Payments {
             },
         };
         self.confirm(ask, &intent, total, tries).await
+    }
+
+    /// The hold has ended, and the workflow is about to hear of it: from here on nothing is charged.
+    /// What was charged before still counts.
+    async fn too_late(
+        &self,
+        ask: &Authorize,
+        known_intent: Option<String>,
+        total: Money,
+    ) -> Result<Payment, PaymentError> {
+        if let Some(intent) = known_intent {
+            let now = self.look(&intent, ask.order_id, total).await?;
+            if !has_not_moved(now.status) {
+                let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
+                return self.observed(ask.order_id, number, &now).await;
+            }
+        }
+        Ok(Payment::Processing)
     }
 
     /// Creates the order's intent and keeps its id, before anything is charged on it.
@@ -149,10 +170,8 @@ impl Payments {
         if orders::keep_intent(self.database.pool(), order, &intent.id).await? {
             return Ok(Created::Kept(intent.id));
         }
-        // Nothing was charged on it and nothing will be; calling it off is a courtesy.
-        if let Err(error) = self.provider.cancel(&intent.id).await {
-            tracing::warn!(%order, intent = intent.id, %error, "an unused intent stays open");
-        }
+        // It is not cancelled here: under this key another run of this activity has, or will have,
+        // the same intent, and the order may be bought with it. Whoever closes the order cancels.
         Ok(Created::OrderHasMovedOn)
     }
 
@@ -163,8 +182,8 @@ impl Payments {
         &self,
         order: OrderId,
         total: Money,
+        tries: &Tries,
     ) -> Result<Option<String>, PaymentError> {
-        let tries = Tries::default();
         loop {
             match self.provider.create(order, total, tries.number()).await {
                 Ok(Answer::Intent(intent)) => {
@@ -283,7 +302,11 @@ impl Payments {
     ///
     /// # Errors
     /// When it is not known whether it is at rest.
-    pub async fn close(&self, ask: &ClosePayment) -> Result<ClosedPayment, PaymentError> {
+    pub async fn close(
+        &self,
+        ask: &ClosePayment,
+        tries: &Tries,
+    ) -> Result<ClosedPayment, PaymentError> {
         let order = ask.order_id;
         let changed = orders::begin_closing(self.database.pool(), order).await?;
         self.tell(order, changed);
@@ -294,13 +317,13 @@ impl Payments {
         let intent = match row.payment_intent {
             Some(intent) => intent,
             None if row.attempts == 0 => return Ok(ClosedPayment::AtRest),
-            None => match self.create_to_close(order, row.total).await? {
+            None => match self.create_to_close(order, row.total, tries).await? {
                 Some(intent) => intent,
                 None => return Ok(ClosedPayment::AtRest),
             },
         };
         let decide = |observed| payment::close(ask.reason, observed);
-        let closed = self.bring_to_rest(&intent, order, Some(row.total), decide).await?;
+        let closed = self.bring_to_rest(&intent, order, Some(row.total), tries, decide).await?;
         if closed == ClosedPayment::AtRest {
             let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
             self.tell(order, changed);
@@ -312,7 +335,7 @@ impl Payments {
     ///
     /// # Errors
     /// When it is not known whether it is at rest.
-    pub async fn settle(&self, intent: &str) -> Result<(), PaymentError> {
+    pub async fn settle(&self, intent: &str, tries: &Tries) -> Result<(), PaymentError> {
         let Answer::Intent(now) = self.provider.retrieve(intent).await? else {
             return Err(PaymentError::NotDecided(format!("the provider does not know {intent}")));
         };
@@ -320,7 +343,7 @@ impl Payments {
             return Err(PaymentError::NotDecided(format!("{intent} names no order")));
         };
         // Its sum may be any: money that nobody is owed goes back whatever it comes to.
-        self.bring_to_rest(intent, order, None, payment::settle).await?;
+        self.bring_to_rest(intent, order, None, tries, payment::settle).await?;
         let row = orders::find_payment(self.database.pool(), order).await?;
         if row.is_some_and(|row| row.payment_intent.as_deref() == Some(intent)) {
             let changed = orders::record_payment_cancelled(self.database.pool(), order).await?;
@@ -335,10 +358,11 @@ impl Payments {
         intent: &str,
         order: OrderId,
         total: Option<Money>,
+        tries: &Tries,
         decide: impl Fn(IntentStatus) -> Closing,
     ) -> Result<ClosedPayment, PaymentError> {
         // Each turn acts on what was just observed; a cancel that is refused is looked at again.
-        for refund_try in 0..KEYS_A_RUN {
+        for _ in 0..KEYS_A_RUN {
             let Answer::Intent(now) = self.provider.retrieve(intent).await? else {
                 return Err(PaymentError::NotDecided(format!("the provider hides {intent}")));
             };
@@ -359,9 +383,9 @@ impl Payments {
                 }
                 Closing::Refund => {
                     self.still_unpaid(intent, order).await?;
-                    match self.provider.refund_all(intent, refund_try).await {
+                    match self.provider.refund_all(intent, tries.number()).await {
                         Ok(()) => return Ok(ClosedPayment::AtRest),
-                        Err(ProviderError::Failed(_)) => {}
+                        Err(failure @ ProviderError::Failed(_)) => tries.next(failure)?,
                         Err(unknown) => return Err(unknown.into()),
                     }
                 }

@@ -243,28 +243,6 @@ impl Provider {
         self.send(self.request(Method::GET, &format!("payment_intents/{intent}"))).await
     }
 
-    /// Gives all the money of a captured intent back.
-    ///
-    /// # Errors
-    /// When it is not known whether it was given back.
-    pub async fn refund_all(&self, intent: &str, try_number: u32) -> Result<(), ProviderError> {
-        let request = self.post("refunds", &[("payment_intent", intent.to_owned())]);
-        let request = keyed(request, &format!("{intent}/late"), try_number);
-        let (status, retry_after, body) = self.exchange(request).await?;
-        if status.is_success() {
-            return Ok(());
-        }
-        match classify(status, retry_after, &body)? {
-            // A dispute has taken the money back already, or is about to.
-            Answer::Refused { code, .. }
-                if matches!(code.as_str(), "charge_already_refunded" | "charge_disputed") =>
-            {
-                Ok(())
-            }
-            other => Err(ProviderError::Nonsense(format!("{other:?}"))),
-        }
-    }
-
     fn post(&self, path: &str, form: &[(&str, String)]) -> RequestBuilder {
         self.request(Method::POST, path).form(form)
     }

@@ -116,7 +116,8 @@ impl Saga {
         ctx: ActivityContext,
         input: ClosePayment,
     ) -> Result<ClosedPayment, ActivityError> {
-        with_heartbeat(&ctx, &Tries::default(), self.payments.close(&input)).await
+        let tries = tries(&ctx);
+        with_heartbeat(&ctx, &tries, self.payments.close(&input, &tries)).await
     }
 
     #[activity(definition = declared::Release)]
@@ -169,7 +170,8 @@ impl Saga {
         ctx: ActivityContext,
         payment_intent: String,
     ) -> Result<(), ActivityError> {
-        with_heartbeat(&ctx, &Tries::default(), self.payments.settle(&payment_intent)).await
+        let tries = tries(&ctx);
+        with_heartbeat(&ctx, &tries, self.payments.settle(&payment_intent, &tries)).await
     }
 
     #[activity(definition = declared::BeginRefund)]

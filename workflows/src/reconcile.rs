@@ -13,7 +13,7 @@ use temporalio_workflow::{
 
 use crate::{
     Dispute, Refund, RefundEvent, RefundInput, SeenDispute, Settle, SettleInput,
-    activities::{RecordFinding, SagaActivities},
+    activities::{Checked, RecordFinding, SagaActivities},
     checkout::options,
     conclude::{self, Conclude},
 };
@@ -158,10 +158,15 @@ impl Reconcile {
         ctx.execute_local_activity(SagaActivities::begin_reconciliation, input.clone(), options)
             .await?;
 
-        let options = options::provider("look for open orders that nobody sees to", PATIENCE);
+        let options = options::thorough_look("look for open orders that nobody sees to", PATIENCE);
         let orders =
-            ctx.execute_activity(SagaActivities::check_orders, input.clone(), options).await?;
-        let options = options::provider("hold the provider's books against ours", PATIENCE);
+            ctx.execute_activity(SagaActivities::check_orders, input.clone(), options).await;
+        // One that can't be done leaves the other to be done; this run fails in the end.
+        let (orders, orders_failed) = match orders {
+            Ok(orders) => (orders, None),
+            Err(error) => (Checked::default(), Some(error)),
+        };
+        let options = options::thorough_look("hold the provider's books against ours", PATIENCE);
         let payments = ctx.execute_activity(SagaActivities::check_payments, input, options).await;
         let (payments, payments_checked) = match payments {
             Ok(payments) => (payments.findings, payments.checked),
@@ -178,6 +183,9 @@ impl Reconcile {
             let options = options::our_database("write down what was found, and what is done");
             let record = RecordFinding { finding, begun };
             ctx.execute_local_activity(SagaActivities::record_finding, record, options).await?;
+        }
+        if let Some(error) = orders_failed {
+            return Err(error.into());
         }
         let options = options::our_database("write down that it has ended");
         let checked = (orders.checked, payments_checked);

@@ -1,7 +1,7 @@
 //! Refunds and disputes at the provider.
 
 use domain::{DisputeStanding, Money, OrderId, RefundId, refund::ProviderWord};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -110,6 +110,33 @@ struct Page {
 }
 
 impl Provider {
+    /// Gives all the money of a captured intent back.
+    ///
+    /// # Errors
+    /// When it is not known whether it was given back, or it was and came back.
+    pub async fn refund_all(&self, intent: &str, try_number: u32) -> Result<(), ProviderError> {
+        let request = self.post("refunds", &[("payment_intent", intent.to_owned())]);
+        let made = self.ask(keyed(request, &format!("{intent}/late"), try_number)).await?;
+        let made: ProviderRefund = match made {
+            Ok(made) => made,
+            // A dispute has taken the money back already, or is about to.
+            Err(Answer::Refused { code, .. })
+                if matches!(code.as_str(), "charge_already_refunded" | "charge_disputed") =>
+            {
+                return Ok(());
+            }
+            Err(other) => return Err(ProviderError::Nonsense(format!("{other:?}"))),
+        };
+        // Under this key comes what was answered first, and the refund may have failed since: then
+        // the key is spent.
+        match self.retrieve_refund(&made.id).await? {
+            Ok(now) if now.word() == ProviderWord::Undone => {
+                Err(ProviderError::Failed(StatusCode::OK))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Gives `amount` of a captured intent back.
     ///
     /// # Errors

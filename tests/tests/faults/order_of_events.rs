@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use system_tests::{Reply, Shop, ShopOptions, Shopper, assert_invariants, eventually};
+use system_tests::{Reply, Running, Shop, ShopOptions, Shopper, assert_invariants, eventually};
 use tokio::task::JoinSet;
 
 use super::{
     buying,
-    mishaps::Moment,
+    mishaps::{Mishaps, Moment},
     paths::{Order, SHORT, Stage},
-    temporal,
+    temporal::{self, Temporal},
+    worker::BroughtWorker,
 };
 
 /// How long the provider thinks about each request where a test has to come between two.
@@ -57,6 +58,36 @@ async fn a_charge_that_would_begin_after_the_release_does_not_begin() {
     is_charged_nothing(&stage.shop, &order.shopper).await;
     order.is_over("expired").await;
     assert_invariants(&stage.shop).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_that_a_new_worker_takes_up_after_the_holds_end_is_not_made() {
+    let options = ShopOptions { running: Running::ApiAlone, ..ShopOptions::default() };
+    let shop = Shop::open(options).await;
+    let temporal = Temporal::of(&shop).await;
+    let mishaps = Mishaps::default();
+    let dies = BroughtWorker::start(&shop, mishaps.clone());
+    let sku = buying::product(&shop, 5).await;
+    let shopper = shop.shopper();
+    let id = temporal::checkout(shopper.order_id);
+    temporal.start(buying::input(&shopper, &sku, 1, SHORT)).await;
+    buying::hold(&shopper, &sku, 1).await;
+    buying::pay(&shopper, "pm_card_visa_chargeDeclined").await;
+    buying::declined(&shopper).await;
+    // Begun in time, and made by nobody until the hold is over.
+    let charge = mishaps.waits(&id, "authorize", Moment::BeforeEffect);
+    buying::pay(&shopper, "pm_card_visa").await;
+    charge.has_happened().await;
+    drop(dies);
+    tokio::time::sleep(SHORT).await;
+
+    let lives = BroughtWorker::start(&shop, Mishaps::default());
+
+    shopper.reaches_within("expired", Duration::from_mins(1)).await;
+    is_charged_nothing(&shop, &shopper).await;
+    assert_eq!(shop.operator().stock(&sku).await, (5, 0, 0));
+    assert_invariants(&shop).await;
+    drop(lives);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,21 @@ pub fn provider_first_tries(summary: &str, limit: Duration) -> ActivityOptions {
     provider_with(summary, limit, retries(4))
 }
 
+/// A look through all that there is, which may take up to `limit` and is tried again if it fails.
+#[must_use]
+pub fn thorough_look(summary: &str, limit: Duration) -> ActivityOptions {
+    ActivityOptions::with_close_timeouts(ActivityCloseTimeouts::ScheduleAndStartToClose {
+        start_to_close: limit,
+        schedule_to_close: limit,
+    })
+    .heartbeat_timeout(HEARTBEAT)
+    .retry_policy(retries(UNTIL_DONE))
+    .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+    .cancellation_token(WorkflowCancellationToken::new())
+    .summary(summary.to_owned())
+    .build()
+}
+
 fn provider_with(summary: &str, limit: Duration, retries: RetryPolicy) -> ActivityOptions {
     ActivityOptions::with_close_timeouts(ActivityCloseTimeouts::ScheduleAndStartToClose {
         start_to_close: ONE_CALL.min(limit),

@@ -30,7 +30,7 @@ test('a card that needs the shopper sends them to the bank', async () => {
   assert.equal(intent.next_action.redirect_to_url.return_url, returnUrl);
   const page = await (await fetch(intent.next_action.redirect_to_url.url)).text();
   assert.match(page, /Approve this payment\?/);
-  assert.match(page, /2400 EUR/);
+  assert.match(page, /24\.00 EUR/);
 });
 
 test('approved at the bank, the money is set aside and the shopper is back at the shop', async () => {

@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool,
-    pool::PoolConnectionMetadata,
+    Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-
-/// How long a connection may have lain idle and still be used without a ping.
-const UNASKED_FOR: Duration = Duration::from_secs(1);
 
 /// Postgres, with the rights of the shop's owner.
 #[derive(Clone, Debug)]
@@ -52,8 +48,6 @@ impl Database {
             .max_connections(connections)
             .min_connections(2)
             .acquire_timeout(Duration::from_secs(5))
-            .test_before_acquire(false)
-            .before_acquire(|connection, use_of_it| Box::pin(is_alive(connection, use_of_it)))
             .after_release(|connection, _| Box::pin(end_open_transaction(connection)))
             .connect_with(options)
             .await?;
@@ -91,17 +85,6 @@ impl Database {
         })
         .await?
     }
-}
-
-/// A connection that was used a moment ago is not asked whether it is there.
-async fn is_alive(
-    connection: &mut PgConnection,
-    use_of_it: PoolConnectionMetadata,
-) -> Result<bool, sqlx::Error> {
-    if use_of_it.idle_for >= UNASKED_FOR {
-        connection.ping().await?;
-    }
-    Ok(true)
 }
 
 /// Guards the pool: a connection that comes back inside a transaction is rolled back.

@@ -40,7 +40,7 @@ pub async fn record(
     }
     let stood = keep(connection, seen, now).await?;
     let frozen = is_frozen(connection, order).await?;
-    let state = paid_state(locked.captured.amount, locked.refunded_minor, frozen);
+    let state = paid_state(locked.captured_minor, locked.refunded_minor, frozen);
     let kind = match now.standing() {
         standing if Some(standing) == stood && state == locked.state => {
             return Ok((true, Changes::default()));

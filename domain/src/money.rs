@@ -2,16 +2,16 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// The most that the provider takes in one charge, in minor units
 /// (Stripe, "Create a `PaymentIntent`", parameter `amount`: eight digits).
 pub const LARGEST_CHARGE_MINOR: i64 = 99_999_999;
 
 /// An ISO 4217 currency code: three upper-case letters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Currency([u8; 3]);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
+pub struct Currency(&'static str);
 
 /// Why a text is not a [`Currency`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +36,8 @@ impl Currency {
 
     /// The code, upper case.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+    pub const fn as_str(&self) -> &'static str {
+        self.0
     }
 
     /// The least that the provider charges in this currency, in minor units
@@ -45,16 +45,16 @@ impl Currency {
     /// A currency that the page does not list has the 50 of most.
     #[must_use]
     pub fn smallest_charge_minor(self) -> i64 {
-        match &self.0 {
-            b"GBP" => 30,
-            b"DKK" => 250,
-            b"NOK" | b"SEK" => 300,
-            b"AED" | b"MYR" | b"PLN" | b"RON" => 200,
-            b"BGN" => 100,
-            b"CZK" => 1_500,
-            b"HKD" => 400,
-            b"HUF" => 17_500,
-            b"MXN" | b"THB" => 1_000,
+        match self.0 {
+            "GBP" => 30,
+            "DKK" => 250,
+            "NOK" | "SEK" => 300,
+            "AED" | "MYR" | "PLN" | "RON" => 200,
+            "BGN" => 100,
+            "CZK" => 1_500,
+            "HKD" => 400,
+            "HUF" => 17_500,
+            "MXN" | "THB" => 1_000,
             _ => 50,
         }
     }
@@ -64,18 +64,13 @@ impl FromStr for Currency {
     type Err = InvalidCurrency;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.as_bytes() {
-            &[a, b, c] if Self::codes().any(|code| code == text) => Ok(Self([a, b, c])),
-            _ => Err(InvalidCurrency),
-        }
+        Self::codes().find(|code| *code == text).map(Self).ok_or(InvalidCurrency)
     }
 }
 
-impl TryFrom<String> for Currency {
-    type Error = InvalidCurrency;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool,
-    pool::PoolConnectionMetadata,
+    Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-
-/// How long a connection may have lain idle and still be used without a ping.
-const UNASKED_FOR: Duration = Duration::from_secs(1);
 
 /// Why something could not be read or appended.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +34,6 @@ pub async fn connect(url: &str, as_api_role: bool, connections: u32) -> Result<P
         .max_connections(connections)
         .min_connections(2)
         .acquire_timeout(Duration::from_millis(1_500))
-        .test_before_acquire(false)
-        .before_acquire(|connection, use_of_it| Box::pin(is_alive(connection, use_of_it)))
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if as_api_role {
@@ -51,15 +45,4 @@ pub async fn connect(url: &str, as_api_role: bool, connections: u32) -> Result<P
         .connect_with(options)
         .await?;
     Ok(pool)
-}
-
-/// A connection that was used a moment ago is not asked whether it is there.
-async fn is_alive(
-    connection: &mut PgConnection,
-    use_of_it: PoolConnectionMetadata,
-) -> Result<bool, sqlx::Error> {
-    if use_of_it.idle_for >= UNASKED_FOR {
-        connection.ping().await?;
-    }
-    Ok(true)
 }

@@ -112,3 +112,19 @@ pub async fn refunds_of(pool: &PgPool, order: OrderId) -> Result<Vec<RefundView>
     let accepted = stored.into_iter().filter(|refund| refund.refusal.is_none());
     Ok(accepted.map(|refund| refund.view).collect())
 }
+
+/// Whether an id is taken by another of operators' changes, and can't be a refund's.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn is_another_change(pool: &PgPool, id: RefundId) -> Result<bool, ReadError> {
+    let taken = sqlx::query_scalar!(
+        r#"select exists (
+            select from operator_changes where change_id = $1 and kind <> 'refund'
+        ) as "taken!""#,
+        id.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(taken)
+}

@@ -1,10 +1,12 @@
 //! Stock in Postgres, batch by batch, on a database of its own.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use activities::{Database, inventory};
+use std::time::Duration;
+
+use activities::{Database, database::DatabaseError, inventory};
 use domain::{CartLine, CartLines, Fingerprint, OrderId, OrderSecret, OrderState};
 use sqlx::{Connection, PgConnection, migrate::MigrateDatabase};
-use system_tests::Servers;
+use system_tests::{Servers, eventually};
 use uuid::Uuid;
 use workflows::activities::{Commit, Release, Reservation, Reserve, ReturnUnits};
 
@@ -94,6 +96,17 @@ impl Shelf {
             .unwrap()
     }
 
+    async fn somebody_waits_for_a_lock(&self) {
+        eventually("somebody waits for a lock", Duration::from_secs(30), || async {
+            let query = "select exists (select from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock')";
+            let waits: bool =
+                sqlx::query_scalar(query).fetch_one(self.database.pool()).await.unwrap();
+            waits.then_some(())
+        })
+        .await;
+    }
+
     async fn state(&self, order: OrderId) -> String {
         sqlx::query_scalar("select state from orders where order_id = $1")
             .bind(order.0)
@@ -158,6 +171,31 @@ async fn an_order_that_holds_already_takes_nothing_from_the_rest_of_its_batch() 
     let reservations = shelf.reserve(&[(first, "run"), (wants(&[("mug", 1)]), "run")]).await;
     assert!(reservations.iter().all(is_held));
     assert_eq!(shelf.stock("mug").await, (0, 3, 0));
+}
+
+#[tokio::test]
+async fn an_order_that_another_transaction_is_writing_takes_nothing_from_the_rest_of_its_batch() {
+    let shelf = Shelf::of(&[("mug", 5)]).await;
+    let (order, other) = (wants(&[("mug", 2)]), wants(&[("mug", 3)]));
+    let mut first = shelf.database.pool().begin().await.unwrap();
+    inventory::reserve(&mut first, &[(order.clone(), "run".to_owned())]).await.unwrap();
+    // The same order again, before its first writing is there to be seen.
+    let batch = [(order, "run".to_owned()), (other, "run".to_owned())];
+    let (database, asked) = (shelf.database.clone(), batch.clone());
+    let second = tokio::spawn(async move {
+        let reserve = database.transact(move |connection| {
+            Box::pin(async move { inventory::reserve(connection, &asked).await })
+        });
+        reserve.await
+    });
+    shelf.somebody_waits_for_a_lock().await;
+    first.commit().await.unwrap();
+
+    assert!(matches!(second.await.unwrap(), Err(DatabaseError::Raced)), "nothing is done in part");
+    assert_eq!(shelf.stock("mug").await, (3, 2, 0));
+    let again = shelf.reserve(&batch.map(|(ask, _)| (ask, "run"))).await;
+    assert!(again.iter().all(is_held), "{again:?}");
+    assert_eq!(shelf.stock("mug").await, (0, 5, 0));
 }
 
 #[tokio::test]

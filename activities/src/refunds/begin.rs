@@ -2,7 +2,7 @@
 
 use domain::{
     RefundRefusal, RefundState,
-    refund::{Decided, decide},
+    refund::{Decided, admit, decide},
 };
 use sqlx::{PgConnection, types::Json};
 use workflows::{RefundRequest, activities::BegunRefund};
@@ -25,8 +25,11 @@ pub async fn begin(
     if let Some(before) = asked_before(connection, request).await? {
         return Ok((before, Changes::default()));
     }
-    let order = refundable(connection, request.order_id, &locked).await?;
-    match decide(&request.ask, &order) {
+    let decided = match admit(locked.state) {
+        Ok(()) => decide(&request.ask, &refundable(connection, request.order_id, &locked).await?),
+        Err(refusal) => Err(refusal),
+    };
+    match decided {
         Ok(decided) => {
             write_pending(connection, request, &decided).await?;
             let changes = Changes { orders: vec![request.order_id], ..Changes::default() };

@@ -49,7 +49,7 @@ pub async fn finish(
     };
     let refunded = locked.refunded_minor + moved.refunded;
     let frozen = is_frozen(connection, order).await?;
-    let order_state = paid_state(locked.captured.amount, refunded, frozen);
+    let order_state = paid_state(locked.captured_minor, refunded, frozen);
     let changed = sqlx::query_as!(
         Moved,
         r#"

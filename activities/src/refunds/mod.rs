@@ -9,7 +9,7 @@ mod finish;
 mod seen;
 
 use domain::{
-    Money, OrderId, OrderState, RefundId, RefundLine, RefundState,
+    Currency, Money, OrderId, OrderState, RefundId, RefundLine, RefundState,
     order::PricedLine,
     refund::{BoughtLine, Refundable},
 };
@@ -121,7 +121,9 @@ pub async fn keep_provider_id(
 /// An order whose money moves: its row stays locked for as long as the transaction lasts.
 pub(crate) struct LockedOrder {
     pub state: OrderState,
-    pub captured: Money,
+    pub captured_minor: i64,
+    /// None of an order that was refused.
+    pub currency: Option<Currency>,
     pub refunded_minor: i64,
     pub pending_minor: i64,
 }
@@ -132,29 +134,32 @@ pub(crate) async fn lock_order(
     order: OrderId,
 ) -> Result<Option<LockedOrder>, DatabaseError> {
     let row = sqlx::query!(
-        r#"select state, captured_minor, refunded_minor, refund_pending_minor,
-            coalesce(currency, 'XXX') as "currency!"
-         from orders where order_id = $1 for update"#,
+        "select state, captured_minor, refunded_minor, refund_pending_minor, currency
+         from orders where order_id = $1 for update",
         order.0,
     )
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let currency = row.currency.parse().map_err(|_| DatabaseError::Stored(row.currency))?;
+    let currency = row.currency.map(|code| code.parse().map_err(|_| DatabaseError::Stored(code)));
     Ok(Some(LockedOrder {
         state: row.state.parse().map_err(|_| DatabaseError::Stored(row.state))?,
-        captured: Money::new(row.captured_minor, currency),
+        captured_minor: row.captured_minor,
+        currency: currency.transpose()?,
         refunded_minor: row.refunded_minor,
         pending_minor: row.refund_pending_minor,
     }))
 }
 
-/// What may be refunded of a locked order.
+/// What may be refunded of a locked order that is paid.
 async fn refundable(
     connection: &mut PgConnection,
     order: OrderId,
     locked: &LockedOrder,
 ) -> Result<Refundable, DatabaseError> {
+    let currency = locked
+        .currency
+        .ok_or_else(|| DatabaseError::Stored(format!("{order} is paid, in no currency")))?;
     let rows = sqlx::query!(
         r#"select sku, name, quantity, unit_price_minor, coalesce((
                 select sum(refund_lines.quantity)
@@ -172,7 +177,7 @@ async fn refundable(
     for row in rows {
         let stored = || DatabaseError::Stored(format!("line {} of {order}", row.sku));
         let quantity = u32::try_from(row.quantity).ok().and_then(|units| units.try_into().ok());
-        let unit_price = Money::new(row.unit_price_minor, locked.captured.currency);
+        let unit_price = Money::new(row.unit_price_minor, currency);
         lines.push(BoughtLine {
             line: PricedLine {
                 sku: row.sku.parse().map_err(|_| stored())?,
@@ -185,7 +190,7 @@ async fn refundable(
     }
     Ok(Refundable {
         state: locked.state,
-        captured: locked.captured,
+        captured: Money::new(locked.captured_minor, currency),
         refunded_minor: locked.refunded_minor,
         pending_minor: locked.pending_minor,
         lines,

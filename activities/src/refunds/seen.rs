@@ -39,7 +39,7 @@ pub(super) async fn write(
         return Ok((answer, Changes::default()));
     }
     // A refund of ours that the provider will not make may still stand in its way.
-    let left = locked.captured.amount - locked.refunded_minor - locked.pending_minor;
+    let left = locked.captured_minor - locked.refunded_minor - locked.pending_minor;
     if amount_minor > left {
         let why = format!("{provider_refund} is of {amount_minor}, and {left} is left of {order}");
         return Ok((Seen::NotYet(why), Changes::default()));

@@ -45,6 +45,9 @@ async fn refund(
     let request = RefundRequest { refund_id, order_id, ask, actor: "operator".into(), reason };
     let known = refunds::refund(&app.model.pool, refund_id).await?;
     if known.is_none() {
+        if refunds::is_another_change(&app.model.pool, refund_id).await? {
+            return Err(Problem::new(Kind::RefundIdReused));
+        }
         may_be_refunded(&app, order_id).await?;
     }
     let stored = match known {

@@ -84,6 +84,18 @@ async fn the_same_refund_twice_is_one_refund() {
 }
 
 #[tokio::test]
+async fn the_id_of_another_change_is_not_taken_for_a_refund() {
+    let shop = Shop::shared().await;
+    let (sku, operator) = (shop.product(5).await, shop.operator());
+    let shopper = paid(&shop, &[(&sku, 1)]).await;
+    let id = Uuid::new_v4();
+    assert_eq!(operator.adjust_stock_as(id, &sku, 1).await.status, 200);
+    let reused = refund_as(&operator, shopper.order_id, id, json!({})).await;
+    assert_eq!((reused.status.as_u16(), reused.problem()), (422, "refund-id-reused"));
+    assert_eq!(shopper.get().await.state(), "paid");
+}
+
+#[tokio::test]
 async fn what_can_not_be_refunded_is_refused_by_name() {
     let shop = Shop::shared().await;
     let (sku, operator) = (shop.product(5).await, shop.operator());

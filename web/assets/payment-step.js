@@ -22,6 +22,7 @@ export class PaymentStep {
   isUnderWay = false;
   /** Pay was pressed on this page, so that the bank's page may be opened from here. */
   #wasPressed = false;
+  #isCardShown = false;
 
   /** @param {import("./till-view.js").TillView} view @param {CardEntry} card */
   constructor(view, card) {
@@ -37,6 +38,8 @@ export class PaymentStep {
 
   /** The order waits for a payment. @param {Checkout} checkout */
   show(checkout) {
+    this.#card.hidden = false;
+    this.#isCardShown = true;
     this.#card.show();
     const declined = words.declined(checkout);
     this.#view.declined(declined);
@@ -75,6 +78,8 @@ export class PaymentStep {
 
   /** A payment is under way at the provider. */
   isTaken() {
+    // On a page that was opened meanwhile there is nothing to enter.
+    this.#card.hidden = !this.#isCardShown;
     this.#view.declined("");
     this.#view.paying(words.ON_ITS_WAY);
   }

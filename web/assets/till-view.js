@@ -30,6 +30,8 @@ export class TillView {
     for (const panel of this.#root.querySelectorAll("[data-panel]")) {
       if (panel instanceof HTMLElement) panel.hidden = panel.dataset.panel !== name;
     }
+    const summary = this.#root.querySelector(".summary");
+    if (summary instanceof HTMLElement) summary.hidden = name === "empty";
     this.part("cancel").hidden = name !== "pay" && name !== "approve";
     if (name === this.#panel) return;
     this.#panel = name;

@@ -26,15 +26,6 @@ test("a product's page is useful without any script", async () => {
   assert.ok(await page.getByRole("img", { name: mug.name }).isVisible());
 });
 
-test("without any script cart and till say that they need one, and promise nothing", async () => {
-  const page = await open({ javaScriptEnabled: false });
-  for (const path of ["/cart", "/checkout"]) {
-    await page.goto(path);
-    await page.getByText("needs JavaScript").first().waitFor();
-    assert.ok(await page.getByText("One moment").isHidden());
-  }
-});
-
 test("search engines are told of product, price and availability", async () => {
   const mug = await product({ units: 0 });
   const page = await open();

@@ -155,7 +155,7 @@ pub async fn serve(
     let addresses = Addresses { shop: shop.local_addr()?, operator: operator.local_addr()? };
     let app = app(&shared, settings, model, client, addresses, stop.clone())?;
     ready(addresses);
-    let shop_app = with_layers(shop_router(), app.clone());
+    let shop_app = with_layers(shop_router(&app.public_url), app.clone());
     let operator_app = with_layers(operator::router(&app), app);
     tokio::try_join!(run(shop, shop_app, stop.clone()), run(operator, operator_app, stop.clone()),)?;
     Ok(())
@@ -226,7 +226,7 @@ fn operator_token(given: Option<String>, listen: SocketAddr) -> anyhow::Result<S
     Ok(token)
 }
 
-fn shop_router() -> Router<App> {
+fn shop_router(public_url: &str) -> Router<App> {
     Router::new()
         .merge(checkouts::router())
         .merge(products::router())
@@ -234,7 +234,7 @@ fn shop_router() -> Router<App> {
         .merge(webhooks::router())
         .merge(analytics::router())
         .merge(health::router())
-        .merge(pages::router())
+        .merge(pages::router(public_url))
         .merge(pages::docs())
 }
 

@@ -84,8 +84,8 @@ fn every_operation_is_a_route_and_every_route_an_operation() {
     let operations = |document| -> BTreeSet<_> {
         operations(document).into_iter().map(|(name, _)| name).collect()
     };
-    let pages_for_people = routes(&pages::router());
-    let mut shop = routes(&shop_router());
+    let pages_for_people = routes(&pages::router("http://shop.example"));
+    let mut shop = routes(&shop_router("http://shop.example"));
     shop.retain(|route| !pages_for_people.contains(route) && !route.contains(" /docs"));
     assert_eq!(operations(&shopper), shop);
 

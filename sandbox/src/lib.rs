@@ -46,6 +46,7 @@ use axum::{
         HeaderName, Method,
         header::{AUTHORIZATION, CONTENT_TYPE},
     },
+    middleware::from_fn_with_state,
     routing::{any, get, post},
 };
 use tokio_util::sync::CancellationToken;
@@ -191,15 +192,17 @@ fn public_url(given: Option<String>, address: SocketAddr) -> String {
 /// Everything that the sandbox serves.
 fn router(sandbox: Arc<Sandbox>) -> Router {
     let faults = get(controls::faults).put(controls::set_faults).delete(controls::clear_faults);
-    let bank = get(bank::page).post(bank::answer);
+    let for_people = Router::new()
+        .route("/", get(console::page))
+        .route("/console/{button}/{id}", post(console::press))
+        .route("/3ds/{intent}", get(bank::page).post(bank::answer))
+        .route_layer(from_fn_with_state(Arc::clone(&sandbox), pages::only_from_here));
     Router::new()
         .route("/v1/payment_methods", any(api::serve).layer(for_browsers()))
         .route("/v1/{*path}", any(api::serve))
         .route("/sandbox/faults", faults)
         .route("/sandbox/ledger", get(controls::ledger))
-        .route("/", get(console::page))
-        .route("/console/{button}/{id}", post(console::press))
-        .route("/3ds/{intent}", bank)
+        .merge(for_people)
         .merge(stripe_js::router())
         .with_state(sandbox)
 }

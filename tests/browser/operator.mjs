@@ -42,6 +42,11 @@ export async function stockUp({ sku }, units) {
   await shown(sku, (product) => product.available === left);
 }
 
+/** Gives back all that was paid for an order. */
+export async function refund(order) {
+  await send("POST", `/v1/orders/${order}/refunds`, { refund_id: randomUUID(), reason: "a browser test" });
+}
+
 /** Nobody else can have a unit any more. */
 export async function sellOut(product) {
   const { available } = await stock(product.sku);

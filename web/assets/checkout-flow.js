@@ -4,37 +4,29 @@
 // in any millisecond goes on with the same order and the same attempt to pay.
 
 import "./card-entry.js";
+import "./contact-email.js";
 import "./hold-countdown.js";
 import { track } from "./analytics.js";
 import { announce } from "./announce.js";
-import { call, untilAnswered, uuid } from "./api.js";
 import { cart } from "./cart.js";
-import { ENDED, OrderFollower } from "./follow-order.js";
-import { price } from "./money.js";
+import { givenEmail } from "./contact.js";
+import { BOUGHT, ENDED, OrderFollower } from "./follow-order.js";
 import {
   beginOrder, currentOrder, onOrderChange, orderBought, ordersAreKept, sameLines, updateOrder,
 } from "./order-record.js";
+import { PaymentStep, bankOf } from "./payment-step.js";
+import { explain } from "./till-refusals.js";
+import { hold, release } from "./till-requests.js";
 import { TillView } from "./till-view.js";
 
 /**
  * @typedef {import("./api.js").Checkout} Checkout
- * @typedef {import("./api.js").CheckedLine} CheckedLine
  * @typedef {import("./api.js").Answer} Answer
  * @typedef {import("./money.js").Money} Money
  * @typedef {import("./order-record.js").OrderRecord} OrderRecord
  * @typedef {HTMLElement & {start(checkout: Checkout): void, stop(): void}} HoldCountdown
- * @typedef {HTMLElement & {show(): Promise<void>, paymentMethod(): Promise<string | null>,
- *   clear(): void}} CardEntry
+ * @typedef {HTMLElement & {show(): void, check(): boolean}} ContactEmail
  */
-
-const BOUGHT = new Set(["confirmed", "paid", "partially_refunded", "refunded", "disputed"]);
-const DECLINES = new Map([
-  ["insufficient_funds", "The card has insufficient funds."],
-  ["expired_card", "The card has expired."],
-  ["incorrect_cvc", "The card's security code is wrong."],
-  ["processing_error", "The bank could not process the card just now."],
-  ["authentication_required", "Your bank wanted your approval."],
-]);
 
 class CheckoutFlow extends HTMLElement {
   /** @type {OrderRecord | null} */
@@ -43,11 +35,12 @@ class CheckoutFlow extends HTMLElement {
   #checkout = null;
   /** @type {OrderFollower | null} */
   #follower = null;
+  /** What the shop asks the shopper to agree to. @type {Money | null} */
+  #newTotal = null;
   #view = new TillView(this);
+  #payment = new PaymentStep(this.#view, this.#part("card-entry"));
   /** What the shopper asked for and is under way: asking again changes nothing. @type {Set<string>} */
   #underWay = new Set();
-  /** Pay was pressed on this page, so that the bank's page may be opened from here. */
-  #hasPaid = false;
   #stopped = new AbortController();
 
   connectedCallback() {
@@ -71,7 +64,7 @@ class CheckoutFlow extends HTMLElement {
     this.#follower?.stop();
     this.#stopped = new AbortController();
     this.#underWay.clear();
-    this.#hasPaid = false;
+    this.#payment.forget();
     this.#start();
   }
 
@@ -98,7 +91,7 @@ class CheckoutFlow extends HTMLElement {
     }
     if (order?.state === "open") await this.#release(order);
     track("checkout_opened");
-    await this.#hold(beginOrder(lines, cart.total));
+    await this.#hold(beginOrder(lines, cart.total, givenEmail()));
   }
 
   /** Asks for the stock; the same request again answers with the same order. @param {OrderRecord} order */
@@ -108,16 +101,7 @@ class CheckoutFlow extends HTMLElement {
     this.#show("holding");
     this.#view.cart(cart.at("cart"), order.expected_total);
     this.#view.storage(ordersAreKept());
-    const { signal } = this.#stopped;
-    const body = {
-      lines: order.lines,
-      ...(order.expected_total ? { expected_total: order.expected_total } : {}),
-    };
-    const path = `/v1/checkouts/${order.order_id}`;
-    const answer = await untilAnswered(
-      () => call("PUT", path, { body, secret: order.secret, signal }),
-      { signal, waiting: (attempt) => this.#view.connection(attempt > 0) },
-    );
+    const answer = await hold(order, this.#patience);
     if (!answer || this.#order !== order) return;
     this.#view.connection(false);
     if (answer.status >= 400) this.#refused(order, answer);
@@ -138,67 +122,15 @@ class CheckoutFlow extends HTMLElement {
     const { attempt } = order;
     // Pay was pressed, and the page left before the shop had answered.
     if (attempt && checkout.state === "awaiting_payment") {
-      this.#once("pay", () => this.#send(order, attempt));
+      this.#answered(order, this.#payment.takeAgain(order, attempt, this.#patience));
     }
   }
 
   /** @param {OrderRecord} order @param {Answer} answer */
   #refused(order, answer) {
     updateOrder(order.order_id, { state: "ended" });
-    switch (answer.problem) {
-      case "out-of-stock":
-        return this.#short(answer.body.lines);
-      case "unknown-sku":
-        return this.#unknown(answer.body.skus);
-      case "price-changed":
-        return this.#priceChanged(order, answer.body.total);
-      case "too-many-holds":
-        return this.#trouble("There are too many open holds from your address. Try again in a minute.");
-      default:
-        return this.#trouble(answer.body?.detail ?? "The shop refused the order.");
-    }
-  }
-
-  /** @param {CheckedLine[]} lines */
-  #short(lines) {
-    const inCart = new Map(cart.at("cart").map((line) => [line.sku, line]));
-    const said = lines.filter((line) => line.status !== "ok").map((line) => {
-      const name = inCart.get(line.sku)?.name ?? line.sku;
-      return line.status === "reduced"
-        ? `${name}: only ${line.available} left. Your cart now has ${line.available} instead of ${line.requested}.`
-        : `${name}: sorry, out of stock. It has left your cart; you can save it for later there.`;
-    });
-    cart.follow(lines);
-    this.#view.list("short", said.map((text) => [text]));
-    this.#view.cart(cart.at("cart"), cart.total);
-    this.#view.part("rest").hidden = cart.orderLines.length === 0;
-    this.#show("short");
-    announce(`Sorry, out of stock. ${said.join(" ")}`);
-  }
-
-  /** @param {string[]} skus */
-  #unknown(skus) {
-    const quantities = new Map(cart.orderLines.map((line) => [line.sku, line.quantity]));
-    this.#short(skus.map((sku) => ({
-      sku, requested: quantities.get(sku) ?? 1, available: 0, unit_price: null, status: "unknown",
-    })));
-  }
-
-  /** @param {OrderRecord} order @param {Money} total */
-  #priceChanged(order, total) {
-    const before = order.expected_total ? `It was ${price(order.expected_total)}. ` : "";
-    const text = `${before}The total is ${price(total)} now. Nothing is held and nothing was charged.`;
-    this.#view.text("price", text);
-    this.#view.cart(cart.at("cart"), total);
-    this.#order = { ...order, expected_total: total };
-    this.#show("price");
-    announce(`The price has changed. ${text}`);
-  }
-
-  /** @param {string} reason */
-  #trouble(reason) {
-    this.#view.text("reason", reason);
-    this.#show("trouble");
+    this.#newTotal = answer.problem === "price-changed" ? answer.body.total : null;
+    this.#show(explain(this.#view, order, answer));
   }
 
   /** The order as it is now. @param {Checkout} checkout */
@@ -228,42 +160,39 @@ class CheckoutFlow extends HTMLElement {
       case "cancelled":
         return this.#show("cancelled");
       case "refused":
-        return this.#trouble("Not everything could be had. Nothing is held.");
+        return this.#askWhy(order);
       default:
         return this.#show("failed");
     }
+  }
+
+  /** The hold was refused after it was asked for: the same request again is told why. @param {OrderRecord} order */
+  #askWhy(order) {
+    if (this.#underWay.has("why")) {
+      this.#view.text("reason", "Not everything could be had. Nothing is held.");
+      this.#show("trouble");
+    }
+    this.#once("why", () => this.#hold(order));
   }
 
   /** @param {Checkout} checkout */
   #mayPay(checkout) {
     this.#show("pay");
     this.#countdown.start(checkout);
-    this.#card.show();
-    const isDeclined = checkout.payment.state === "declined";
-    const why = DECLINES.get(checkout.payment.decline_code ?? "") ?? "";
-    const text = `Your card was declined. ${why} Nothing was charged; try another card.`;
-    this.#view.declined(isDeclined ? text.replace("  ", " ") : "");
-    if (isDeclined) this.#card.clear();
-    if (!this.#underWay.has("pay")) this.#view.paying("");
+    this.#payment.show(checkout);
   }
 
   /** @param {Checkout} checkout */
   #isPaying(checkout) {
-    const bank = checkout.payment.next_action?.redirect_url;
-    if (!bank || checkout.payment.state !== "requires_action") {
-      this.#show("pay");
-      this.#countdown.start(checkout);
-      this.#view.declined("");
-      this.#view.paying("Your payment is on its way. You can leave this page open, or come back to it.");
+    const bank = bankOf(checkout);
+    if (bank) {
+      this.#show("approve");
+      this.#payment.approve(bank);
       return;
     }
-    const address = new URL(bank, location.href);
-    if (!address.protocol.startsWith("http")) return;
-    /** @type {HTMLAnchorElement} */ (this.#view.part("bank")).href = address.href;
-    this.#show("approve");
-    // Who comes back by the browser's button is not sent away again.
-    if (this.#hasPaid) location.assign(address);
-    this.#hasPaid = false;
+    this.#show("pay");
+    this.#countdown.start(checkout);
+    this.#payment.isTaken();
   }
 
   /** @param {string} orderId */
@@ -279,7 +208,7 @@ class CheckoutFlow extends HTMLElement {
     switch (button instanceof HTMLElement ? button.dataset.do : null) {
       case "pay":
         // Not while the last answer is that a payment is on its way.
-        if (this.#checkout?.state === "awaiting_payment") this.#once("pay", () => this.#pay());
+        if (this.#checkout?.state === "awaiting_payment") this.#pay();
         break;
       case "cancel":
         this.#once("cancel", () => this.#cancel());
@@ -288,7 +217,7 @@ class CheckoutFlow extends HTMLElement {
         this.#once("hold", () => this.#again(null));
         break;
       case "accept":
-        this.#once("hold", () => this.#again(this.#order?.expected_total ?? null));
+        this.#once("hold", () => this.#again(this.#newTotal));
         break;
       default:
     }
@@ -296,7 +225,7 @@ class CheckoutFlow extends HTMLElement {
 
   /**
    * However often it is asked for meanwhile.
-   * @param {"pay" | "cancel" | "hold"} what
+   * @param {"cancel" | "hold" | "why"} what
    * @param {() => Promise<void>} act
    */
   async #once(what, act) {
@@ -307,51 +236,32 @@ class CheckoutFlow extends HTMLElement {
     } finally {
       this.#underWay.delete(what);
     }
-    const mayPay = this.#checkout?.state === "awaiting_payment" && !this.#underWay.has("pay");
-    if (mayPay) this.#view.paying("");
   }
 
-  async #pay() {
+  #pay() {
     const order = this.#order;
-    if (!order) return;
-    this.#view.paying("Asking for your card …");
-    const method = await this.#card.paymentMethod().catch(() => null);
-    if (!method) {
-      this.#view.paying("");
-      return;
+    if (order) this.#answered(order, this.#payment.take(order, this.#patience));
+  }
+
+  /**
+   * From the answer to a payment on, the order itself tells what comes of it.
+   * @param {OrderRecord} order
+   * @param {Promise<Answer | null>} asked null when nothing was asked for after all
+   */
+  async #answered(order, asked) {
+    const answer = await asked;
+    if (answer && this.#order?.order_id === order.order_id) {
+      this.#view.connection(false);
+      updateOrder(order.order_id, { attempt: null });
+      if (answer.status < 400) {
+        this.#follower?.take(answer.body);
+      } else {
+        this.#payment.notTaken(answer);
+        this.#follower?.look();
+      }
     }
-    const attempt = { attempt_id: uuid(), payment_method: method };
-    updateOrder(order.order_id, { attempt });
-    this.#hasPaid = true;
-    await this.#send(order, attempt);
-  }
-
-  /** @param {OrderRecord} order @param {import("./order-record.js").Attempt} attempt */
-  async #send(order, attempt) {
-    const { signal } = this.#stopped;
-    this.#view.declined("");
-    this.#view.paying("Your payment is on its way. You can leave this page open, or come back to it.");
-    const path = `/v1/checkouts/${order.order_id}/payment`;
-    const answer = await untilAnswered(
-      () => call("POST", path, { body: attempt, secret: order.secret, signal }),
-      { signal, waiting: (tried) => this.#view.connection(tried > 0) },
-    );
-    if (!answer || this.#order?.order_id !== order.order_id) return;
-    this.#view.connection(false);
-    // Answered: from here on the order itself tells what comes of it.
-    updateOrder(order.order_id, { attempt: null });
-    if (answer.status < 400) this.#follower?.take(answer.body);
-    else this.#notTaken(answer);
-  }
-
-  /** @param {Answer} answer */
-  #notTaken(answer) {
-    const words = answer.problem === "too-many-attempts"
-      ? "This order takes no further card: five were declined. Cancel it, and begin again."
-      : answer.body?.detail ?? "The payment was not taken.";
-    this.#view.paying("");
-    if (answer.problem !== "hold-ended") this.#view.declined(words);
-    this.#follower?.look();
+    const mayPay = this.#checkout?.state === "awaiting_payment" && !this.#payment.isUnderWay;
+    if (mayPay) this.#view.paying("");
   }
 
   async #cancel() {
@@ -363,27 +273,15 @@ class CheckoutFlow extends HTMLElement {
 
   /** Calls an order off and waits until its units are back. @param {OrderRecord} order */
   async #release(order) {
-    const { signal } = this.#stopped;
-    const path = `/v1/checkouts/${order.order_id}`;
-    for (let asked = 0; asked < 5; asked += 1) {
-      const answer = await untilAnswered(
-        () => call("DELETE", path, { secret: order.secret, signal }),
-        { signal, waiting: (tried) => this.#view.connection(tried > 0) },
-      );
-      if (!answer) return;
-      this.#view.connection(false);
-      if (answer.problem === "already-paid") {
-        this.#bought(order.order_id);
-        return;
-      }
-      if (answer.status !== 202) {
-        updateOrder(order.order_id, { state: "ended", attempt: null });
-        if (answer.status === 200 && this.#order === order) this.#follower?.take(answer.body);
-        return;
-      }
-      if (this.#order === order) this.#follower?.take(answer.body);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-    }
+    const became = await release(order, {
+      ...this.#patience,
+      heard: (answer) => {
+        this.#view.connection(false);
+        if (answer.status < 400 && this.#order === order) this.#follower?.take(answer.body);
+      },
+    });
+    if (became === "paid") this.#bought(order.order_id);
+    if (became === "over") updateOrder(order.order_id, { state: "ended", attempt: null });
   }
 
   /** A new order for what is in the cart. @param {Money | null} total what the shopper agreed to */
@@ -393,22 +291,35 @@ class CheckoutFlow extends HTMLElement {
       this.#show("empty");
       return;
     }
+    if (!this.#contact.check()) return;
     this.#countdown.stop();
-    await this.#hold(beginOrder(lines, total ?? cart.total));
+    await this.#hold(beginOrder(lines, total ?? cart.total, givenEmail()));
   }
 
   /** @param {import("./till-view.js").Panel} panel */
   #show(panel) {
     if (panel !== "pay") this.#countdown.stop();
     this.#view.show(panel);
+    this.#contact.show();
+  }
+
+  /** @returns {import("./till-requests.js").Patience} */
+  get #patience() {
+    const { signal } = this.#stopped;
+    return { signal, waiting: (attempt) => this.#view.connection(attempt > 0) };
   }
 
   get #countdown() {
-    return /** @type {HoldCountdown} */ (this.querySelector("hold-countdown"));
+    return /** @type {HoldCountdown} */ (this.#part("hold-countdown"));
   }
 
-  get #card() {
-    return /** @type {CardEntry} */ (this.querySelector("card-entry"));
+  get #contact() {
+    return /** @type {ContactEmail} */ (this.#part("contact-email"));
+  }
+
+  /** @param {string} name @returns {any} */
+  #part(name) {
+    return this.querySelector(name);
   }
 }
 

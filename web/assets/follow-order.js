@@ -19,6 +19,9 @@ export const ENDED = new Set([
   "disputed",
 ]);
 
+/** States of an order that is paid for, whatever became of the money later. */
+export const BOUGHT = new Set(["confirmed", "paid", "partially_refunded", "refunded", "disputed"]);
+
 export class OrderFollower {
   #orderId;
   #secret;

@@ -1,7 +1,7 @@
 // Where an order stands, as it changes, and its receipt. Shoppers come back here from their bank.
 
 import { cart } from "./cart.js";
-import { ENDED, OrderFollower } from "./follow-order.js";
+import { BOUGHT, ENDED, OrderFollower } from "./follow-order.js";
 import { price } from "./money.js";
 import { currentOrder, orderBought, secretOf, updateOrder } from "./order-record.js";
 
@@ -23,7 +23,6 @@ const WORDS = {
   refunded: ["Your order", "Refunded."],
   disputed: ["Your order", "The payment is disputed."],
 };
-const BOUGHT = new Set(["confirmed", "paid", "partially_refunded", "refunded", "disputed"]);
 
 class OrderReceipt extends HTMLElement {
   /** @type {OrderFollower | null} */

@@ -2,6 +2,7 @@
 // and kept before the first request is sent: whenever the page is left, the next one finds them.
 
 import { secret, uuid } from "./api.js";
+import { keepEmail } from "./contact.js";
 import { Kept } from "./storage.js";
 
 /**
@@ -9,9 +10,10 @@ import { Kept } from "./storage.js";
  * @typedef {import("./money.js").Money} Money
  * @typedef {{attempt_id: string, payment_method: string}} Attempt
  * @typedef {{order_id: string, secret: string, lines: OrderLine[], expected_total: Money | null,
- *   attempt: Attempt | null, state: "open" | "ended" | "bought", expires: number | null,
- *   changed: number}} OrderRecord `expires` is when its hold ends by this computer's clock, right or
- *   wrong
+ *   email: string | null, attempt: Attempt | null, state: "open" | "ended" | "bought",
+ *   expires: number | null, changed: number}} OrderRecord `expires` is when its hold ends by this
+ *   computer's clock, right or wrong; `email` is kept as it was sent, for as long as the request may
+ *   have to be repeated
  */
 
 const VERSION = 1;
@@ -34,16 +36,21 @@ function readOrder(text) {
     const { version, order } = JSON.parse(text);
     const isOrder = version === VERSION && typeof order.order_id === "string"
       && typeof order.secret === "string" && Array.isArray(order.lines);
-    return isOrder ? order : null;
+    return isOrder ? { ...order, email: order.email ?? null } : null;
   } catch {
     return null;
   }
 }
 
-/** Begins an order. @param {OrderLine[]} lines @param {Money | null} expected_total */
-export function beginOrder(lines, expected_total) {
+/**
+ * Begins an order.
+ * @param {OrderLine[]} lines
+ * @param {Money | null} expected_total
+ * @param {string | null} email
+ */
+export function beginOrder(lines, expected_total, email) {
   return keep({
-    order_id: uuid(), secret: secret(), lines, expected_total, attempt: null, state: "open",
+    order_id: uuid(), secret: secret(), lines, expected_total, email, attempt: null, state: "open",
     expires: null, changed: 0,
   });
 }
@@ -55,7 +62,9 @@ export function beginOrder(lines, expected_total) {
  */
 export function updateOrder(orderId, changes) {
   const order = currentOrder();
-  if (order?.order_id === orderId) keep({ ...order, ...changes });
+  if (order?.order_id !== orderId) return;
+  const isOver = changes.state !== undefined && changes.state !== "open";
+  keep({ ...order, ...changes, ...(isOver ? { email: null } : {}) });
 }
 
 /**
@@ -67,6 +76,7 @@ export function orderBought(orderId) {
   const order = currentOrder();
   if (order?.order_id !== orderId || order.state === "bought") return [];
   updateOrder(orderId, { state: "bought", attempt: null });
+  keepEmail(null);
   const others = receipts().filter((receipt) => receipt.order_id !== orderId);
   const all = [{ order_id: orderId, secret: order.secret }, ...others].slice(0, MOST_RECEIPTS);
   keptReceipts.write(JSON.stringify({ version: VERSION, receipts: all }));

@@ -1,5 +1,6 @@
 // The cart's page.
 
+import "./contact-email.js";
 import { track } from "./analytics.js";
 import { announce } from "./announce.js";
 import { call } from "./api.js";
@@ -8,12 +9,16 @@ import { price, times } from "./money.js";
 import { currentOrder, heldUnits, onOrderChange, sameLines } from "./order-record.js";
 import { stockCheck } from "./stock-check.js";
 
-/** @typedef {import("./cart.js").Line & {sku: string}} CartLine */
+/**
+ * @typedef {import("./cart.js").Line & {sku: string}} CartLine
+ * @typedef {HTMLElement & {check(): boolean}} ContactEmail
+ */
 
 class ShoppingCart extends HTMLElement {
   connectedCallback() {
     this.addEventListener("click", this.#click);
     this.addEventListener("change", this.#typed);
+    this.#part("checkout").addEventListener("click", this.#checkOut);
     cart.addEventListener("change", this.#show);
     stockCheck.addEventListener("change", this.#show);
     onOrderChange(this.#show);
@@ -124,6 +129,12 @@ class ShoppingCart extends HTMLElement {
       }
     }
   }
+
+  /** @param {Event} event */
+  #checkOut = (event) => {
+    const contact = /** @type {ContactEmail | null} */ (this.querySelector("contact-email"));
+    if (contact && !contact.check()) event.preventDefault();
+  };
 
   /** @param {MouseEvent} event */
   #click = (event) => {

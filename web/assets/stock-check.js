@@ -98,7 +98,8 @@ class StockCheck extends EventTarget {
     const { gone, reduced } = cart.follow(words);
     if (gone.length > 0) announce(`Sorry, out of stock: ${gone.join(", ")}. Not in your cart any more.`);
     if (reduced.length > 0) announce(`Fewer are left. ${reduced.join(". ")}.`);
-    this.#become("checked");
+    // An answer that was still on its way when the connection went is the last one for now.
+    this.#become(navigator.onLine ? "checked" : "offline");
   }
 
   /** @param {State} state */

@@ -1,6 +1,7 @@
 // What the till shows: one panel at a time, the order beside it, notes above it.
 
 import { announce } from "./announce.js";
+import { cart } from "./cart.js";
 import { price, times } from "./money.js";
 
 /**
@@ -29,6 +30,8 @@ export class TillView {
     for (const panel of this.#root.querySelectorAll("[data-panel]")) {
       if (panel instanceof HTMLElement) panel.hidden = panel.dataset.panel !== name;
     }
+    const summary = this.#root.querySelector(".summary");
+    if (summary instanceof HTMLElement) summary.hidden = name === "empty";
     this.part("cancel").hidden = name !== "pay" && name !== "approve";
     if (name === this.#panel) return;
     this.#panel = name;
@@ -43,16 +46,17 @@ export class TillView {
    * @param {Money | null} total
    */
   cart(lines, total) {
-    const rows = lines.map(({ name, quantity, price: unit }) =>
-      [`${quantity} × ${name}`, price(unit && times(unit, quantity))]);
-    this.list("lines", rows);
+    this.#lines(lines.map(({ name, quantity, image, price: unit }) =>
+      ({ name, quantity, image, total: price(unit && times(unit, quantity)) })));
     this.text("total", price(total));
   }
 
   /** @param {Checkout} checkout */
   order(checkout) {
-    this.list("lines", checkout.lines.map((line) =>
-      [`${line.quantity} × ${line.name}`, price(line.line_total)]));
+    // What the goods look like is the cart's to know.
+    const images = new Map(cart.at("cart").map((line) => [line.sku, line.image]));
+    this.#lines(checkout.lines.map(({ sku, name, quantity, line_total: total }) =>
+      ({ name, quantity, image: images.get(sku) ?? "", total: price(total) })));
     this.text("total", price(checkout.total));
     const pay = this.#root.querySelector(".pay span");
     if (pay) pay.textContent = `Pay ${price(checkout.total)}`;
@@ -82,15 +86,21 @@ export class TillView {
     this.#note("storage", isKept ? "" : NOT_KEPT);
   }
 
-  /** @param {string} part @param {string[][]} rows */
-  list(part, rows) {
-    const items = rows.map((texts) => {
+  /** @param {{name: string, quantity: number, image: string, total: string}[]} lines */
+  #lines(lines) {
+    const items = lines.map(({ name, quantity, image, total }) => {
       const item = document.createElement("li");
-      item.append(...texts.map((text) => {
-        const span = document.createElement("span");
-        span.textContent = text;
-        return span;
-      }));
+      item.append(picture(image), span(`${quantity} × ${name}`), span(total));
+      return item;
+    });
+    this.part("lines").replaceChildren(...items);
+  }
+
+  /** @param {string} part @param {string[]} texts */
+  list(part, texts) {
+    const items = texts.map((text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
       return item;
     });
     this.part(part).replaceChildren(...items);
@@ -112,4 +122,19 @@ export class TillView {
     this.text(part, text);
     this.part(part).hidden = text === "";
   }
+}
+
+/** @param {string} text */
+function span(text) {
+  const made = document.createElement("span");
+  made.textContent = text;
+  return made;
+}
+
+/** @param {string} image the address of a product's picture; empty for none */
+function picture(image) {
+  const made = document.createElement(image ? "img" : "span");
+  made.className = image ? "picture" : "picture no-picture";
+  if (made instanceof HTMLImageElement) Object.assign(made, { src: image, alt: "", width: 48, height: 48 });
+  return made;
 }

@@ -1,6 +1,6 @@
 //! Files of `web/`, in the binary.
 //!
-//! Scripts, styles and icons are reached below a version that is the digest of all of them:
+//! Scripts are reached below a version that is the digest of all of them:
 //! `/assets/<version>/cart.js`. A module's relative imports stay inside its version, so that a page
 //! never runs the halves of two releases, and what was fetched once is never asked for again.
 
@@ -8,13 +8,11 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, LazyLock, OnceLock},
+    sync::{LazyLock, OnceLock},
 };
 
 use axum::{http::HeaderMap, response::Response};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use rust_embed::RustEmbed;
-use sha2::{Digest, Sha256};
 
 use super::content::{Content, digest};
 use crate::problem::{Answer, Kind, Problem};
@@ -46,39 +44,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     digest(&hashes.flat_map(|file| file.metadata.sha256_hash()).collect::<Vec<_>>())
 });
 
-static STYLE: LazyLock<Arc<Style>> = LazyLock::new(|| {
-    let file = Embedded::get("assets/shop.css");
-    Arc::new(Style::new(file.map(|file| file.data.into_owned()).unwrap_or_default()))
-});
-
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-
-/// The shop's style as it stands in its pages: a sheet of its own would cost the first visit
-/// another way to the server and back before anything is painted.
-pub struct Style {
-    pub text: String,
-    /// What a page's policy allows it by (CSP, "hash-source").
-    pub hash: String,
-}
-
-impl Style {
-    fn new(bytes: Vec<u8>) -> Self {
-        let text = String::from_utf8(bytes).unwrap_or_default();
-        let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
-        Self { text, hash }
-    }
-}
-
-/// The style that pages have.
-pub fn style() -> Arc<Style> {
-    match FOLDER.get() {
-        None => Arc::clone(&STYLE),
-        Some(folder) => {
-            let bytes = std::fs::read(folder.join("assets/shop.css"));
-            Arc::new(Style::new(bytes.unwrap_or_default()))
-        }
-    }
-}
 
 /// Serves `web/` from this folder instead, as it is there at each request: for development.
 pub fn serve_from(folder: PathBuf) {
@@ -87,9 +53,22 @@ pub fn serve_from(folder: PathBuf) {
     }
 }
 
+/// Whether files may change from one request to the next.
+pub fn are_from_folder() -> bool {
+    FOLDER.get().is_some()
+}
+
+/// A file of `web/`, as it is now.
+pub fn read(path: &str) -> Option<Vec<u8>> {
+    match FOLDER.get() {
+        None => Embedded::get(path).map(|file| file.data.into_owned()),
+        Some(folder) => std::fs::read(folder.join(path)).ok(),
+    }
+}
+
 /// Where a file of `web/assets` is found.
 pub fn address(name: &str) -> String {
-    let version = if FOLDER.get().is_some() { "development" } else { VERSION.as_str() };
+    let version = if are_from_folder() { "development" } else { VERSION.as_str() };
     format!("/assets/{version}/{name}")
 }
 
@@ -100,7 +79,7 @@ pub fn newest(name: &str, headers: &HeaderMap) -> Answer<Response> {
 
 /// A file of `web/assets`, below its version. Another release's page gets what there is now.
 pub fn of_version(version: &str, name: &str, headers: &HeaderMap) -> Answer<Response> {
-    let is_ours = FOLDER.get().is_none() && version == VERSION.as_str();
+    let is_ours = !are_from_folder() && version == VERSION.as_str();
     serve(&format!("assets/{name}"), headers, if is_ours { FOR_GOOD } else { ASKED_AFTER })
 }
 
@@ -133,6 +112,12 @@ fn media_type(path: &str) -> Option<&'static str> {
     }
 }
 
+/// The files of a folder of `web/`, without it.
+#[cfg(test)]
+pub fn names_in(folder: &str) -> impl Iterator<Item = String> {
+    Embedded::iter().filter_map(move |path| path.strip_prefix(folder).map(str::to_owned))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,14 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn the_style_can_stand_in_a_page() {
-        assert!(!style().text.is_empty() && !style().text.contains("</"));
-    }
-
-    #[test]
     fn a_version_keeps_its_files_for_good_and_another_does_not() {
         let cache = |version: &str| {
-            let response = of_version(version, "shop.css", &HeaderMap::new()).unwrap();
+            let response = of_version(version, "shop.js", &HeaderMap::new()).unwrap();
             response.headers()["cache-control"].to_str().unwrap().to_owned()
         };
         assert_eq!(cache(VERSION.as_str()), FOR_GOOD);

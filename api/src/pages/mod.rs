@@ -2,10 +2,14 @@
 
 mod assets;
 mod content;
+mod local_name;
 mod policy;
 mod price;
 mod storefront;
 mod structured;
+mod style;
+
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
@@ -17,19 +21,23 @@ use axum::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use self::policy::Policy;
 pub use self::{assets::serve_from, policy::CardScript, storefront::Pages};
+use self::{
+    policy::Policy,
+    style::{Look, Style, style},
+};
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
 };
 
-/// The pages of the shop's listener.
-pub fn router() -> Router<App> {
-    explanations().merge(storefront::router()).route(
-        "/openapi.json",
-        get(|| async { openapi(include_str!("../../openapi/shopper.json")) }),
-    )
+/// The pages of the shop's listener, whose address for shoppers is `public_url`.
+pub fn router(public_url: &str) -> Router<App> {
+    let description = get(|| async { openapi(include_str!("../../openapi/shopper.json")) });
+    explanations()
+        .merge(storefront::router(public_url))
+        .route("/openapi.json", description)
+        .fallback(storefront::nothing_here)
 }
 
 /// The pages that explain problems, and what they are drawn with: the same on both listeners.
@@ -65,22 +73,34 @@ pub fn docs() -> SwaggerUi {
 #[derive(Template)]
 #[template(path = "problems.html")]
 struct Problems {
-    kinds: Vec<Kind>,
+    kinds: &'static [Kind],
+    style: Arc<Style>,
 }
 
 async fn problems() -> Answer<Response> {
-    explained(Kind::ALL.to_vec())
+    let page = Problems { kinds: Kind::ALL, style: style(Look::Plain) };
+    plain(&page, &page.style)
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    kind: Kind,
+    style: Arc<Style>,
 }
 
 async fn problem(Path(slug): Path<String>) -> Answer<Response> {
     let kind = Kind::ALL.iter().copied().find(|kind| kind.slug() == slug);
-    explained(vec![kind.ok_or_else(|| Problem::new(Kind::NotFound))?])
+    let kind = kind.ok_or_else(|| Problem::new(Kind::NotFound))?;
+    let page = ProblemPage { kind, style: style(Look::Plain) };
+    plain(&page, &page.style)
 }
 
-fn explained(kinds: Vec<Kind>) -> Answer<Response> {
-    let mut page = html(&Problems { kinds })?;
-    Policy::new(std::iter::empty(), None).apply(&mut page);
-    Ok(page)
+/// A page that shows no product and enters no card.
+fn plain(page: &impl Template, style: &Style) -> Answer<Response> {
+    let mut response = html(page)?;
+    Policy::new(style, std::iter::empty(), None).apply(&mut response);
+    Ok(response)
 }
 
 /// An API's description.
@@ -99,11 +119,6 @@ fn render(page: &impl Template) -> Answer<String> {
         tracing::error!(%error, "a page can't be made");
         Problem::new(Kind::Internal)
     })
-}
-
-/// The shop's style, for templates.
-fn style() -> std::sync::Arc<assets::Style> {
-    assets::style()
 }
 
 /// The address of a file of `web/assets`, for templates.

@@ -7,6 +7,8 @@ use axum::http::{HeaderName, HeaderValue, header};
 use read_model::Product;
 use url::Url;
 
+use super::style::Style;
+
 /// The provider's script for entering cards, and the origins that it needs.
 #[derive(Clone, Debug)]
 pub struct CardScript {
@@ -51,8 +53,10 @@ fn belonging_to(api_base: &str) -> anyhow::Result<Url> {
 pub struct Policy(Vec<(HeaderName, HeaderValue)>);
 
 impl Policy {
-    /// For a page that shows pictures of `products`, and enters cards when there is a `script`.
+    /// For a page of this `style` that shows pictures of `products`, and enters cards when there is
+    /// a `script`.
     pub fn new<'a>(
+        style: &Style,
         products: impl Iterator<Item = &'a Product>,
         script: Option<&CardScript>,
     ) -> Self {
@@ -67,7 +71,7 @@ impl Policy {
             }
             None => (String::new(), "'none'", String::new(), " trusted-types 'none';"),
         };
-        let style = &super::style().hash;
+        let style = &style.hash;
         let content = format!(
             "default-src 'none'; script-src 'self'{scripts}; style-src {style}; font-src 'self'; \
              img-src {images}; connect-src 'self'{connections}; frame-src {frames}; \
@@ -115,6 +119,7 @@ fn origin(address: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::style::{Look, style};
 
     #[test]
     fn the_script_is_the_one_that_belongs_to_the_providers_api() {
@@ -129,11 +134,12 @@ mod tests {
     #[test]
     fn only_the_page_that_enters_cards_lets_the_provider_in() {
         let script = CardScript::new(None, "http://127.0.0.1:8090").unwrap();
+        let style = style(Look::Till);
         let text = |policy: &Policy| policy.0[0].1.to_str().unwrap().to_owned();
-        let with = text(&Policy::new(std::iter::empty(), Some(&script)));
+        let with = text(&Policy::new(&style, std::iter::empty(), Some(&script)));
         assert!(with.contains("script-src 'self' http://127.0.0.1:8090;"), "{with}");
         assert!(with.contains("frame-src http://127.0.0.1:8090;"), "{with}");
-        let without = text(&Policy::new(std::iter::empty(), None));
+        let without = text(&Policy::new(&style, std::iter::empty(), None));
         assert!(!without.contains("8090") && without.contains("frame-src 'none'"), "{without}");
         assert!(!without.contains("unsafe"), "{without}");
     }

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::{
     Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -16,28 +17,41 @@ use read_model::Product;
 use serde::Deserialize;
 
 use super::{
-    asset,
+    asset, assets,
     content::Content,
+    local_name::{self, LocalName},
+    plain,
     policy::{CardScript, Policy},
-    price, render, structured, style,
+    price, render, structured,
+    style::{Look, Style, style},
 };
-use crate::{app::App, problem::Answer, products::availability};
+use crate::{
+    app::App,
+    problem::{Answer, Kind, Problem},
+    products::availability,
+};
 
 /// Products on one page of the list.
 const ON_A_PAGE: usize = 48;
 /// Other products that a product's page shows.
 const FURTHER: usize = 4;
+/// Products whose pictures a cart may show, when they are not on the shop's own origin.
+const MOST_PICTURED: usize = 100;
 /// Pages that are kept rendered, at the most.
 const MOST_KEPT: usize = 2_000;
 
 /// The paths of the shop's pages.
-pub fn router() -> Router<App> {
-    Router::new()
+pub fn router(public_url: &str) -> Router<App> {
+    let pages = Router::new()
         .route("/", get(home))
         .route("/products/{sku}", get(product))
         .route("/cart", get(cart))
         .route("/checkout", get(checkout))
-        .route("/orders/{order_id}", get(order))
+        .route("/orders/{order_id}", get(order));
+    match LocalName::of(public_url) {
+        Some(name) => pages.route_layer(from_fn_with_state(Arc::new(name), local_name::lead_to)),
+        None => pages,
+    }
 }
 
 /// Pages as they were rendered last, by path.
@@ -56,16 +70,21 @@ impl Pages {
     fn page(
         &self,
         path: &str,
+        look: Look,
         shows: Vec<Arc<Product>>,
         script: Option<&CardScript>,
-        make: impl FnOnce(&[Arc<Product>]) -> Answer<String>,
+        make: impl FnOnce(&[Arc<Product>], &Style) -> Answer<String>,
     ) -> Answer<Arc<Page>> {
         let kept = self.0.get(path).map(|page| Arc::clone(&page));
-        if let Some(page) = kept.filter(|page| same(&page.shows, &shows)) {
+        // In development a page's style may be another one each time.
+        let kept = kept.filter(|page| same(&page.shows, &shows) && !assets::are_from_folder());
+        if let Some(page) = kept {
             return Ok(page);
         }
-        let content = Content::new(make(&shows)?.into_bytes(), "text/html; charset=utf-8");
-        let policy = Policy::new(shows.iter().map(AsRef::as_ref), script);
+        let style = style(look);
+        let html = make(&shows, &style)?;
+        let content = Content::new(html.into_bytes(), "text/html; charset=utf-8");
+        let policy = Policy::new(&style, shows.iter().map(AsRef::as_ref), script);
         let page = Arc::new(Page { shows, content, policy });
         if self.0.len() >= MOST_KEPT {
             self.0.clear();
@@ -95,6 +114,7 @@ struct Home<'a> {
     public_url: &'a str,
     canonical: &'a str,
     next: Option<String>,
+    style: &'a Style,
 }
 
 /// Where in the list to go on.
@@ -119,8 +139,8 @@ async fn home(
     };
     // Another page follows, or none does any more: the products alone don't say.
     let key = format!("{canonical} {}", next.as_deref().unwrap_or_default());
-    let page = app.pages.page(&key, shows, None, |products| {
-        render(&Home { products, public_url: &app.public_url, canonical: &canonical, next })
+    let page = app.pages.page(&key, Look::Goods, shows, None, |products, style| {
+        render(&Home { products, public_url: &app.public_url, canonical: &canonical, next, style })
     })?;
     Ok(page.answer(&headers))
 }
@@ -133,6 +153,7 @@ struct ProductPage<'a> {
     public_url: &'a str,
     image: Option<String>,
     data: String,
+    style: &'a Style,
 }
 
 async fn product(
@@ -151,7 +172,7 @@ async fn product(
     shows.extend(first.into_iter().take_while(|first| first.sku < product.sku));
     let path = format!("/products/{}", product.sku);
     shows.insert(0, product);
-    let page = app.pages.page(&path, shows, None, |shows| {
+    let page = app.pages.page(&path, Look::Product, shows, None, |shows, style| {
         let (product, further) = (&shows[0], &shows[1..]);
         let public_url = app.public_url.as_str();
         let image = product.image_url.as_deref();
@@ -161,6 +182,7 @@ async fn product(
             public_url,
             image: image.map(|image| structured::absolute(image, public_url)),
             data: structured::product(product, public_url),
+            style,
         })
     })?;
     Ok(page.answer(&headers))
@@ -168,11 +190,14 @@ async fn product(
 
 #[derive(Template)]
 #[template(path = "cart.html")]
-struct Cart;
+struct Cart<'a> {
+    style: &'a Style,
+}
 
 async fn cart(State(app): State<App>, headers: HeaderMap) -> Answer<Response> {
-    let shows = app.model.catalogue.page(None, 100);
-    let page = app.pages.page("/cart", shows, None, |_| render(&Cart))?;
+    let shows = app.model.catalogue.page(None, MOST_PICTURED);
+    let page =
+        app.pages.page("/cart", Look::Cart, shows, None, |_, style| render(&Cart { style }))?;
     Ok(page.answer(&headers))
 }
 
@@ -181,11 +206,14 @@ async fn cart(State(app): State<App>, headers: HeaderMap) -> Answer<Response> {
 struct Checkout<'a> {
     script: &'a str,
     key: &'a str,
+    style: &'a Style,
 }
 
 async fn checkout(State(app): State<App>, headers: HeaderMap) -> Answer<Response> {
-    let page = app.pages.page("/checkout", Vec::new(), Some(&app.card_script), |_| {
-        render(&Checkout { script: &app.card_script.url, key: &app.publishable_key })
+    let script = &app.card_script;
+    let shows = app.model.catalogue.page(None, MOST_PICTURED);
+    let page = app.pages.page("/checkout", Look::Till, shows, Some(script), |_, style| {
+        render(&Checkout { script: &script.url, key: &app.publishable_key, style })
     })?;
     Ok(page.answer(&headers))
 }
@@ -194,6 +222,7 @@ async fn checkout(State(app): State<App>, headers: HeaderMap) -> Answer<Response
 #[template(path = "order.html")]
 struct OrderPage {
     order_id: OrderId,
+    style: Arc<Style>,
 }
 
 /// The receipt, and where shoppers come back to from 3-D Secure. The page tells nothing by itself:
@@ -202,8 +231,8 @@ async fn order(Path(order): Path<String>) -> Answer<Response> {
     let Ok(order_id) = order.parse() else {
         return not_found("Sorry, there is no such order.");
     };
-    let mut response = super::html(&OrderPage { order_id })?;
-    Policy::new(std::iter::empty(), None).apply(&mut response);
+    let page = OrderPage { order_id, style: style(Look::Receipt) };
+    let mut response = plain(&page, &page.style)?;
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(response)
@@ -213,12 +242,22 @@ async fn order(Path(order): Path<String>) -> Answer<Response> {
 #[template(path = "missing.html")]
 struct Missing<'a> {
     what: &'a str,
+    style: Arc<Style>,
 }
 
 fn not_found(what: &str) -> Answer<Response> {
-    let mut response = (StatusCode::NOT_FOUND, super::html(&Missing { what })?).into_response();
-    Policy::new(std::iter::empty(), None).apply(&mut response);
-    Ok(response)
+    let page = Missing { what, style: style(Look::Plain) };
+    Ok((StatusCode::NOT_FOUND, plain(&page, &page.style)?).into_response())
+}
+
+/// A path that nothing is at: a page for people, a problem for programs.
+pub async fn nothing_here(uri: Uri, headers: HeaderMap) -> Answer<Response> {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_person = accepted.is_some_and(|accepted| accepted.contains("text/html"));
+    if is_person && !uri.path().starts_with("/v1/") {
+        return not_found("Sorry, there is no such page.");
+    }
+    Err(Problem::new(Kind::NotFound))
 }
 
 fn cost(product: &Product) -> String {

@@ -25,5 +25,5 @@ test("eslint finds nothing in the scripts", () => {
 
 test("stylelint finds nothing in the styles", () => {
   finds("stylelint", "--config", "tests/browser/stylelint.config.mjs",
-    "web/assets/*.css", "sandbox/assets/*.css");
+    "web/styles/*.css", "sandbox/assets/*.css");
 });

@@ -201,3 +201,22 @@ test("the cart is accessible, light and dark, and fits a narrow phone", async ()
     assert.deepEqual(page.troubles, []);
   }
 });
+
+test("names in cart and till can be read at every width", async () => {
+  const mug = await product({ name: "A stoneware mug" });
+  const page = await open();
+  await add(page, mug);
+  for (const [path, name] of [
+    ["/cart", () => inCart(page).getByRole("link", { name: mug.name })],
+    ["/checkout", () => page.getByRole("region", { name: "Your order" }).getByText(mug.name)],
+  ]) {
+    await page.goto(path);
+    await name().waitFor();
+    for (const width of [320, 480, 768, 900, 960, 1280, 1920]) {
+      await page.setViewportSize({ width, height: 800 });
+      await fits(page, `${path} at ${width} px`);
+      const { height } = await name().boundingBox();
+      assert.ok(height < 60, `${path} at ${width} px: the name is ${height} px high`);
+    }
+  }
+});

@@ -108,6 +108,25 @@ test("3-D Secure leads to the bank and back to the receipt", async () => {
   assert.deepEqual(await captured(id), [1_200]);
 });
 
+test("who comes by another name of the shop's machine finds cart and order after the bank", async () => {
+  const mug = await product();
+  const page = await open();
+  const { hostname } = new URL(shop);
+  const otherName = shop.replace(hostname, hostname === "localhost" ? "127.0.0.1" : "localhost");
+  await page.goto(`${otherName}/products/${mug.sku}?from=a-link`);
+  assert.equal(page.url(), `${shop}/products/${mug.sku}?from=a-link`);
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await page.goto(`${otherName}/cart`);
+  await page.getByRole("link", { name: "Checkout" }).click();
+  await isHeld(page);
+  await pay(page, CARDS.asksTheBank);
+  await page.getByRole("button", { name: "Approve" }).click();
+  assert.deepEqual(await captured(await isPaid(page)), [1_200]);
+  // Programs are answered where they ask.
+  assert.equal((await page.request.get(`${otherName}/livez`, { maxRedirects: 0 })).status(), 200);
+  assert.equal((await page.request.get(`${otherName}/v1/products/${mug.sku}`, { maxRedirects: 0 })).status(), 200);
+});
+
 test("who refuses at the bank, or comes back by the browser's button, can go on", async () => {
   const mug = await product();
   const page = await open();

@@ -116,6 +116,40 @@ test("nothing on a product's page moves while it loads", async () => {
   assert.equal(await page.evaluate(() => window.shifted), 0);
 });
 
+test("scripts wait for what is read and looked at", async () => {
+  const mug = await product();
+  const page = await open();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  const priorities = new Map();
+  session.on("Network.requestWillBeSent", ({ request }) => {
+    priorities.set(new URL(request.url).pathname, request.initialPriority);
+  });
+  await page.goto(`/products/${mug.sku}`, { waitUntil: "networkidle" });
+  assert.equal(priorities.get("/images/mug-black.svg"), "High");
+  const scripts = [...priorities].filter(([path]) => path.endsWith(".js"));
+  assert.ok(scripts.length >= 10);
+  assert.deepEqual(scripts.filter(([, priority]) => priority !== "Low"), []);
+});
+
+test("no script has to come before it is known that another one is needed", async () => {
+  const page = await open();
+  for (const path of ["/", "/cart", "/checkout", `/orders/${crypto.randomUUID()}`]) {
+    const came = [];
+    const note = (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.startsWith("/assets/")) came.push(pathname);
+    };
+    page.on("request", note);
+    await page.goto(path, { waitUntil: "networkidle" });
+    page.off("request", note);
+    const named = await page.evaluate(() => [...document.head.querySelectorAll("link[rel=modulepreload], script[src]")]
+      .map((element) => new URL(element.href ?? element.src, location.href).pathname));
+    assert.deepEqual(came.filter((script) => !named.includes(script)), [], path);
+    assert.deepEqual(named.filter((script) => !came.includes(script)), [], path);
+  }
+});
+
 test("a product's page is small at first, and hardly anything when seen again", async () => {
   const mug = await product();
   const page = await open();

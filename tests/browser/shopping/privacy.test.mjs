@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open, sandbox, shop } from "../browser.mjs";
-import { product } from "../operator.mjs";
-import { add, goToTheTill } from "../shopper.mjs";
+import { eventually, open, openIn, sandbox, shop } from "../browser.mjs";
+import { payments, product } from "../operator.mjs";
+import { add, goToTheTill, isPaid, pay } from "../shopper.mjs";
 
 /** What beacons carry. They leave with their page, where no route sees them: the tab notes them. */
 async function beacons(page) {
@@ -117,7 +117,34 @@ test("no other site may show the shop in a frame", async () => {
   assert.ok(refused, page.frames().map((frame) => frame.url()).join(" "));
 });
 
-test("scripts and styles are kept for good under names that change with them", async () => {
+test("no other site's page presses the buttons of the sandbox", async () => {
+  const mug = await product();
+  const page = await open();
+  await add(page, mug);
+  await goToTheTill(page);
+  await pay(page);
+  const order = await isPaid(page);
+  const [{ payment_intent: id }] = await payments(order);
+  // Another port of this machine is the same site to browsers, and another origin.
+  const foreign = await openIn(page.context());
+  await foreign.goto(`${shop}/openapi.json`);
+  await foreign.route(`${shop}/trap`, (route) => route.fulfill({
+    contentType: "text/html",
+    body: `<form method="post" action="${sandbox}/console/refund/${id}"><button>Win a prize</button></form>`,
+  }));
+  await foreign.goto(`${shop}/trap`);
+  const answered = foreign.waitForResponse((answer) => answer.url().startsWith(sandbox));
+  await foreign.getByRole("button", { name: "Win a prize" }).click();
+  assert.equal((await answered).status(), 403);
+  await foreign.getByText("This was sent by another site's page.").waitFor();
+  assert.equal((await payments(order))[0].refunded, 0);
+
+  await page.goto(sandbox);
+  await page.getByRole("button", { name: `Refund ${id}` }).click();
+  await eventually("the sandbox's own button works", async () => (await payments(order))[0].refunded === 1_200);
+});
+
+test("scripts are kept for good under names that change with them", async () => {
   const page = await open();
   const served = [];
   page.on("response", (answer) => {
@@ -126,7 +153,7 @@ test("scripts and styles are kept for good under names that change with them", a
   await page.goto("/cart", { waitUntil: "networkidle" });
   assert.ok(served.length >= 10);
   for (const answer of served) {
-    assert.match(answer.url(), /\/assets\/[0-9a-f]{20}\/[\w-]+\.(js|css)$/);
+    assert.match(answer.url(), /\/assets\/[0-9a-f]{20}\/[\w-]+\.js$/);
     assert.equal(answer.headers()["cache-control"], "public, max-age=31536000, immutable");
   }
 });

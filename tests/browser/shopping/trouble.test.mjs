@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { checkout } from "../answers.mjs";
 import { eventually, open } from "../browser.mjs";
 import { payments, product, stock } from "../operator.mjs";
 import { add, enterCard, goToTheTill, isHeld, isPaid, keptOrder, pay, payButton } from "../shopper.mjs";
@@ -164,4 +165,30 @@ test("with storage full an order can still be paid", async () => {
   await isHeld(page);
   await pay(page);
   await isPaid(page);
+});
+
+test("a hold that is refused after the page was told to wait is explained", async () => {
+  const [mug, pot] = [await product(), await product()];
+  const page = await open();
+  await add(page, mug);
+  await add(page, pot);
+  let asked = 0;
+  await page.route(isEvents, (route) => route.fulfill({ status: 503 }));
+  await page.route(isCheckout, (route) => {
+    if (route.request().method() === "GET") return route.fulfill({ json: checkout({ state: "refused", hold: null }) });
+    asked += 1;
+    if (asked === 1) return route.fulfill({ status: 202, json: checkout({ state: "reserving", version: 0, hold: null }) });
+    if (asked > 2) return route.continue();
+    const lines = [
+      { sku: mug.sku, requested: 1, available: 0, unit_price: null, status: "out_of_stock" },
+      { sku: pot.sku, requested: 1, available: 1, unit_price: null, status: "ok" },
+    ];
+    return route.fulfill({ status: 409, json: { type: "/problems/out-of-stock", status: 409, lines } });
+  });
+  await page.goto("/checkout");
+  await page.getByText(`${mug.name}: sorry, out of stock.`).first().waitFor();
+  await page.unroute(isEvents);
+  await page.unroute(isCheckout);
+  await page.getByRole("button", { name: "Go on with the rest" }).click();
+  await isHeld(page);
 });

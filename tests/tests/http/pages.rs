@@ -88,7 +88,7 @@ async fn the_operators_listener_has_its_own_page_and_description() {
 #[tokio::test]
 async fn no_file_but_the_shops_own_can_be_had() {
     let shop = Shop::shared().await;
-    get(&shop, "/assets/shop.css").await;
+    get(&shop, "/assets/shop.js").await;
     for path in ["..%2f..%2fCargo.toml", "%2fetc%2fpasswd", "..%5c..%5cCargo.toml", "no-such.css"] {
         for folder in ["assets", "images"] {
             let request = shop.shopper().anonymous(Method::GET, &format!("/{folder}/{path}"));

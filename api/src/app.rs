@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use read_model::ReadModel;
 
 use crate::{
+    analytics::Limits,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
+    refusals::Refusals,
     temporal::Temporal,
     turns::Turns,
 };
@@ -20,6 +22,8 @@ pub struct Shared {
     pub model: ReadModel,
     pub temporal: Temporal,
     pub turns: Turns,
+    pub refusals: Refusals,
+    pub analytics_limits: Limits,
     pub pages: Pages,
     pub public_url: String,
     pub card_script: CardScript,

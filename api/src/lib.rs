@@ -15,6 +15,7 @@ mod pages;
 mod problem;
 mod products;
 mod proxies;
+mod refusals;
 mod requests;
 mod stock_check;
 mod temporal;
@@ -183,6 +184,8 @@ fn app(
         None => format!("http://{}", addresses.shop),
     };
     Ok(App(Arc::new(app::Shared {
+        refusals: refusals::Refusals::start(model.pool.clone()),
+        analytics_limits: analytics::Limits::default(),
         model,
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),

@@ -95,6 +95,8 @@ problems! {
         "A refund id is one refund. Make a new one.",
     TooManyHolds "too-many-holds" TOO_MANY_REQUESTS "Too many open holds from this address"
         "Pay or cancel one, or wait until one has ended.",
+    TooManyReports "too-many-reports" TOO_MANY_REQUESTS "Too many reports"
+        "This address, or this session, has reported more than any shopper does. Report the rest after 'Retry-After' seconds: events count once, and may be seven days late.",
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong here"
         "It is in our log under the request's id. The same request is safe to repeat.",
     DatabaseUnavailable "database-unavailable" SERVICE_UNAVAILABLE "The shop's database can't be reached"

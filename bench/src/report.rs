@@ -49,6 +49,12 @@ impl Report {
         self.compare(name, ratio <= at_most);
     }
 
+    /// A time, with the most that it should be.
+    pub fn milliseconds(&mut self, name: &str, took: f64, at_most: f64) {
+        println!("{name}: {took:.1} ms (goal <= {at_most} ms)");
+        self.compare(name, took <= at_most);
+    }
+
     /// A count, with the most that it should be.
     pub fn count(&mut self, name: &str, count: usize, at_most: usize) {
         let sign = if at_most == 0 { "" } else { "<= " };
@@ -98,6 +104,14 @@ pub fn p50_ms(durations: impl IntoIterator<Item = Duration>) -> f64 {
     median(durations.into_iter().map(|duration| duration.as_secs_f64() * 1e3))
 }
 
+/// What all but five in a hundred durations stay within, in milliseconds.
+pub fn p95_ms(durations: impl IntoIterator<Item = Duration>) -> f64 {
+    let mut durations: Vec<_> = durations.into_iter().collect();
+    durations.sort_unstable();
+    let place = (durations.len() * 95).div_ceil(100).saturating_sub(1);
+    durations.get(place).map_or(0.0, |duration| duration.as_secs_f64() * 1e3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +122,11 @@ mod tests {
         assert_eq!(median([]), 0.0);
         assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn five_in_a_hundred_take_longer_than_the_p95() {
+        let all = (1..=100).map(Duration::from_millis);
+        assert_eq!((p95_ms(all), p95_ms([])), (95.0, 0.0));
     }
 }

@@ -3,6 +3,7 @@
 pub mod appends;
 pub mod catalogue;
 mod feed;
+pub mod funnel;
 pub mod hub;
 mod inbox_news;
 pub mod operators;

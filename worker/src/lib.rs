@@ -1,6 +1,8 @@
-//! Runs workflows and activities, delivers webhooks to them, and sets up what they need.
+//! Runs workflows and activities, delivers webhooks to them, keeps the funnel's counts, and sets up
+//! what all of it needs.
 
 mod catalogue;
+mod funnel;
 mod inbox;
 mod notify;
 mod registration;
@@ -8,5 +10,6 @@ mod roles;
 mod run;
 mod setup;
 
+pub use funnel::rebuild as rebuild_funnel;
 pub use run::{Prepared, Settings, prepare};
 pub use setup::{SetupSettings, setup};

@@ -1,4 +1,4 @@
-//! The worker's binary: `worker run`, `worker setup`.
+//! The worker's binary: `worker run`, `worker setup`, `worker rebuild-funnel`.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -30,6 +30,11 @@ enum Command {
         #[command(flatten)]
         settings: SetupSettings,
     },
+    /// Makes the funnel's counts anew from all events; safe while everything runs.
+    RebuildFunnel {
+        #[command(flatten)]
+        shared: SharedSettings,
+    },
 }
 
 #[tokio::main]
@@ -44,6 +49,10 @@ async fn start() -> anyhow::Result<()> {
         Command::Setup { shared, settings } => {
             startup::logging::start(&shared.logging)?;
             worker::setup(&shared, &settings).await
+        }
+        Command::RebuildFunnel { shared } => {
+            startup::logging::start(&shared.logging)?;
+            worker::rebuild_funnel(&shared).await
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The operators' listener: what they read, and what they change.
 
 mod access;
+mod funnel;
 mod orders;
 mod page;
 mod products;
@@ -40,6 +41,7 @@ pub fn router(app: &App) -> Router<App> {
 /// What takes the operator token.
 pub fn guarded() -> Router<App> {
     Router::new()
+        .merge(funnel::router())
         .merge(orders::router())
         .merge(products::router())
         .merge(reconciliation::router())

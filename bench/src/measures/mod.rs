@@ -1,5 +1,6 @@
 //! What is measured, one file for each kind of figure.
 
+mod funnel;
 mod history;
 mod one_client;
 mod payments;
@@ -24,6 +25,10 @@ pub struct Options {
     /// Measures this alone.
     #[arg(long)]
     pub only: Option<Kind>,
+
+    /// How many events the funnel is made of. [default: 10 million; with --quick 100,000]
+    #[arg(long)]
+    pub events: Option<i64>,
 }
 
 /// The kinds of figures.
@@ -41,6 +46,8 @@ pub enum Kind {
     Payments,
     /// The shop's pages.
     Storefront,
+    /// The operators' funnel, over many events.
+    Funnel,
 }
 
 impl Options {
@@ -85,6 +92,11 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if wanted(Kind::Storefront) {
         progress("the storefront");
         storefront::measure(&world, *options, &mut report).await?;
+    }
+    // It fills the shop's database: whatever is measured after it would be slower.
+    if wanted(Kind::Funnel) {
+        progress("the funnel");
+        funnel::measure(&world, *options, &mut report).await?;
     }
     report.conclude();
     Ok(())

@@ -29,6 +29,7 @@ pub const PROBLEMS: &[(&str, u16)] = &[
     ("order-id-reused", 422),
     ("adjustment-id-reused", 422),
     ("too-many-holds", 429),
+    ("too-many-reports", 429),
 ];
 
 /// Holds `reply` to what RFC 9457 and the contract say of the problem `slug`.

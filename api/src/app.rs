@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use read_model::ReadModel;
 
 use crate::{
+    operator::Tokens,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
     temporal::Temporal,
@@ -27,7 +28,7 @@ pub struct Shared {
     pub hold_ttl: Duration,
     pub expiry_grace: Duration,
     pub webhook_secrets: Vec<String>,
-    pub operator_token: String,
+    pub tokens: Tokens,
     pub trusted_proxies: TrustedProxies,
     pub holds_per_address: u32,
     pub temporal_ui_url: String,

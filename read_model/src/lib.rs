@@ -5,6 +5,7 @@ pub mod catalogue;
 mod feed;
 pub mod hub;
 mod inbox_news;
+pub mod operator_tokens;
 pub mod operators;
 pub mod orders;
 mod pool;

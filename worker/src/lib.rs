@@ -7,6 +7,8 @@ mod registration;
 mod roles;
 mod run;
 mod setup;
+mod tokens;
 
 pub use run::{Prepared, Settings, prepare};
 pub use setup::{SetupSettings, setup};
+pub use tokens::{TokenCommand, tokens};

@@ -6,6 +6,7 @@ use read_model::ReadModel;
 
 use crate::{
     analytics::Limits,
+    operator::Tokens,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
     refusals::Refusals,
@@ -31,7 +32,7 @@ pub struct Shared {
     pub hold_ttl: Duration,
     pub expiry_grace: Duration,
     pub webhook_secrets: Vec<String>,
-    pub operator_token: String,
+    pub tokens: Tokens,
     pub trusted_proxies: TrustedProxies,
     pub holds_per_address: u32,
     pub temporal_ui_url: String,

@@ -198,7 +198,10 @@ fn app(
         hold_ttl: settings.hold_ttl,
         expiry_grace: settings.expiry_grace,
         webhook_secrets: settings.stripe_webhook_secrets,
-        operator_token: operator_token(settings.operator_token, settings.operator_listen)?,
+        tokens: operator::Tokens::new(&operator_token(
+            settings.operator_token,
+            settings.operator_listen,
+        )?),
         trusted_proxies: settings.trusted_proxies,
         holds_per_address: settings.holds_per_address,
         temporal_ui_url: settings.temporal_ui_url.trim_end_matches('/').to_owned(),

@@ -51,7 +51,9 @@ problems! {
     Unauthorized "unauthorized" UNAUTHORIZED "The operator token is missing or wrong"
         "Send 'Authorization: Bearer' with the operator token.",
     CrossOrigin "cross-origin" FORBIDDEN "A write by cookie came from another origin"
-        "Send the order's secret in the Authorization header, or the request from the shop's own pages.",
+        "Send the secret or the token in the Authorization header, or the request from our own pages.",
+    Forbidden "forbidden" FORBIDDEN "This token may only read"
+        "Ask somebody whose role is 'operator', or for a token of that role.",
     CheckoutNotFound "checkout-not-found" NOT_FOUND "There is no such checkout"
         "Look at the id, and at the secret: another secret's checkout is as if it did not exist.",
     UnknownSku "unknown-sku" NOT_FOUND "The shop has no such product"

@@ -43,6 +43,8 @@ pub struct Span {
     pub to: OffsetDateTime,
     /// Where each part begins, the first with `from`.
     pub starts: Vec<OffsetDateTime>,
+    /// The same as people write it in the time zone.
+    pub names: Vec<String>,
 }
 
 /// Divides a time. None when there is no such time zone.
@@ -67,24 +69,36 @@ pub async fn span(pool: &PgPool, ask: &Ask) -> Result<Option<Span>, ReadError> {
                 ((until.at at time zone $5) - interval '7 days') at time zone $5
             ) as since
             from until
-        )
-        select since as "since!", until as "until!", array(
+        ), part as (
+            select since as start from span
+            union
             -- Hours are counted as they pass: a day on which clocks change has 23 or 25 of them.
-            select start from (
-                select generate_series(date_trunc('hour', since, $5), soon, interval '1 hour') as start
-                where $6 = 'hour'
-                union
-                select local at time zone $5 from generate_series(
-                    date_trunc($6, since at time zone $5), soon at time zone $5,
-                    ('1 ' || $6)::interval) as local
-                where $6 <> 'hour'
-            ) as series
-            where start > since and start < until
-            order by start
-        ) as "starts!: Vec<OffsetDateTime>"
+            select generate_series(date_trunc('hour', since, $5), soon, interval '1 hour')
+            from span
+            -- Of a time that is too long the beginning is divided: its asker is told so.
+            cross join lateral (select least(until, since + make_interval(days => $7))) as cut (soon)
+            where $6 = 'hour'
+            union
+            select local at time zone $5
+            from span
+            cross join lateral (select least(until, since + make_interval(days => $7))) as cut (soon)
+            cross join lateral generate_series(
+                date_trunc($6, since at time zone $5), soon at time zone $5,
+                ('1 ' || $6)::interval) as local
+            where $6 <> 'hour'
+        )
+        select since as "since!", until as "until!",
+            array(
+                select start from part where start = since or start > since and start < until
+                order by start
+            ) as "starts!: Vec<OffsetDateTime>",
+            array(
+                select to_char(start at time zone $5,
+                    case $6 when 'hour' then 'YYYY-MM-DD HH24:MI' else 'YYYY-MM-DD' end)
+                from part where start = since or start > since and start < until
+                order by start
+            ) as "names!: Vec<String>"
         from span
-        -- Of a time that is too long the beginning is divided: its asker is told so.
-        cross join lateral (select least(until, since + make_interval(days => $7))) as cut (soon)
         "#,
         from_at,
         from_day,
@@ -98,9 +112,8 @@ pub async fn span(pool: &PgPool, ask: &Ask) -> Result<Option<Span>, ReadError> {
     .await;
     match row {
         Ok(row) => {
-            let mut starts = row.starts;
-            starts.insert(0, row.since);
-            Ok(Some(Span { from: row.since, to: row.until, starts }))
+            let (starts, names) = (row.starts, row.names);
+            Ok(Some(Span { from: row.since, to: row.until, starts, names }))
         }
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_ZONE) => {
             Ok(None)

@@ -6,6 +6,7 @@ mod feed;
 pub mod funnel;
 pub mod hub;
 mod inbox_news;
+pub mod operator_tokens;
 pub mod operators;
 pub mod orders;
 mod pool;

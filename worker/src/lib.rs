@@ -9,7 +9,9 @@ mod registration;
 mod roles;
 mod run;
 mod setup;
+mod tokens;
 
 pub use funnel::rebuild as rebuild_funnel;
 pub use run::{Prepared, Settings, prepare};
 pub use setup::{SetupSettings, setup};
+pub use tokens::{TokenCommand, tokens};

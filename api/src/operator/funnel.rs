@@ -1,5 +1,7 @@
 //! `GET /v1/funnel`: how shoppers get from a product to a paid order, and where they stop.
 
+mod counts;
+
 use axum::{
     Json, Router,
     extract::{Query, State},
@@ -13,22 +15,19 @@ use time::{
     Date, OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description,
 };
 
+pub use self::counts::{Counts, LAST_STEPS, REASONS, STAGES};
 use crate::{
     app::App,
     checkouts::rfc3339,
     problem::{Answer, Problem},
 };
 
-mod counts;
-
-pub use counts::Counts;
-
 /// In how many parts a time may be divided.
 const MOST_BUCKETS: usize = 1_000;
 /// How many products are listed.
 const MOST_PRODUCTS: usize = 1_000;
 /// The parts that a time may be divided in.
-const BUCKETS: [&str; 4] = ["hour", "day", "week", "month"];
+pub const BUCKETS: [&str; 4] = ["hour", "day", "week", "month"];
 
 /// The path of the funnel.
 pub fn router() -> Router<App> {
@@ -36,13 +35,13 @@ pub fn router() -> Router<App> {
 }
 
 /// What is asked for, as it came.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Asked {
-    from: Option<String>,
-    to: Option<String>,
-    bucket: Option<String>,
-    time_zone: Option<String>,
-    sku: Option<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub bucket: Option<String>,
+    pub time_zone: Option<String>,
+    pub sku: Option<String>,
 }
 
 /// The funnel of a time.

@@ -1,13 +1,16 @@
 //! The operators' listener: what they read, and what they change.
 
 mod access;
+mod dashboard;
 mod funnel;
 mod orders;
 mod page;
 mod products;
 mod reconciliation;
 mod refunds;
+mod session;
 mod stock;
+mod tokens;
 mod webhooks;
 
 use axum::{
@@ -15,13 +18,15 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use serde_json::{Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
 use workflows::{Change, ChangeOutcome, ChangeRequest};
 
+use self::tokens::Operator;
+pub use self::tokens::Tokens;
 use crate::{
     app::App,
     pages::{self, openapi},
@@ -34,11 +39,13 @@ pub fn router(app: &App) -> Router<App> {
         SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     guarded()
         .route_layer(no_store)
-        .route_layer(from_fn_with_state(app.clone(), access::require_token))
+        .route_layer(from_fn_with_state(app.clone(), access::guard))
+        .merge(dashboard::router().route_layer(from_fn_with_state(app.clone(), access::guard_page)))
+        .merge(session::router())
         .merge(open())
 }
 
-/// What takes the operator token.
+/// The API that takes an operator's token.
 pub fn guarded() -> Router<App> {
     Router::new()
         .merge(funnel::router())
@@ -51,13 +58,12 @@ pub fn guarded() -> Router<App> {
         .route("/v1/audit", get(audit))
 }
 
-/// What does not.
+/// What takes none.
 pub fn open() -> Router<App> {
     Router::new()
         .merge(crate::health::router())
         .merge(pages::explanations())
         .merge(pages::docs())
-        .route("/", get(|| async { Html(include_str!("../../templates/operator.html")) }))
         .route(
             "/openapi.json",
             get(|| async { openapi(include_str!("../../openapi/operator.json")) }),
@@ -68,11 +74,12 @@ pub fn open() -> Router<App> {
 /// Makes a change, once, and answers what came of it.
 async fn change(
     app: &App,
+    operator: &Operator,
     change_id: uuid::Uuid,
     reason: String,
     change: Change,
 ) -> Answer<ChangeOutcome> {
-    let request = ChangeRequest { change_id, actor: "operator".into(), reason, change };
+    let request = ChangeRequest { change_id, actor: operator.name.clone(), reason, change };
     let outcome = app.temporal.change(request.clone()).await?;
     match &request.change {
         // Whoever asks this node next finds the change.
@@ -95,8 +102,12 @@ async fn metrics(
     ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
     request: Request,
 ) -> Response {
-    if !peer.ip().is_loopback() && !access::has_token(&app, request.headers()) {
-        return Problem::new(Kind::Unauthorized).into_response();
+    if !peer.ip().is_loopback() {
+        match access::by_token(&app, request.headers()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Problem::new(Kind::Unauthorized).into_response(),
+            Err(problem) => return problem.into_response(),
+        }
     }
     (StatusCode::OK, app.metrics.render()).into_response()
 }

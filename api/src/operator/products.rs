@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use workflows::{Change, ChangeOutcome};
 
-use super::change;
+use super::{change, tokens::Operator};
 use crate::{
     app::App,
     body::JsonBody,
@@ -27,6 +27,7 @@ pub fn router() -> Router<App> {
 
 async fn put_product(
     State(app): State<App>,
+    operator: Operator,
     Path(sku): Path<String>,
     body: JsonBody,
 ) -> Answer<(StatusCode, Json<Value>)> {
@@ -35,15 +36,16 @@ async fn put_product(
         .map_err(|error: domain::id::InvalidSku| Problem::invalid("/sku", error.to_string()))?;
     let PutProduct { name, description, image_url, price } = PutProduct::read(&body.0)?;
     let put = Change::PutProduct { sku: sku.clone(), name, description, image_url, price };
-    let created = match change(&app, Uuid::now_v7(), "product written".into(), put).await? {
-        ChangeOutcome::ProductPut { created } => created,
-        ChangeOutcome::StockAdjusted { .. }
-        | ChangeOutcome::UnknownSku
-        | ChangeOutcome::BelowHeldAndSold { .. }
-        | ChangeOutcome::WebhookDue
-        | ChangeOutcome::UnknownWebhook
-        | ChangeOutcome::IdReused => return Err(Problem::new(Kind::Internal)),
-    };
+    let created =
+        match change(&app, &operator, Uuid::now_v7(), "product written".into(), put).await? {
+            ChangeOutcome::ProductPut { created } => created,
+            ChangeOutcome::StockAdjusted { .. }
+            | ChangeOutcome::UnknownSku
+            | ChangeOutcome::BelowHeldAndSold { .. }
+            | ChangeOutcome::WebhookDue
+            | ChangeOutcome::UnknownWebhook
+            | ChangeOutcome::IdReused => return Err(Problem::new(Kind::Internal)),
+        };
     let product = app.model.catalogue.product(&sku).ok_or_else(|| Problem::new(Kind::Internal))?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(product_json(&product))))

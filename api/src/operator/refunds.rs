@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use workflows::RefundRequest;
 
+use super::tokens::Operator;
 use crate::{
     app::App,
     body::JsonBody,
@@ -37,12 +38,13 @@ pub fn router() -> Router<App> {
 
 async fn refund(
     State(app): State<App>,
+    operator: Operator,
     Path(order): Path<String>,
     body: JsonBody,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let order_id: OrderId = order.parse().map_err(|_| Problem::new(Kind::OrderNotFound))?;
     let AskRefund { refund_id, ask, reason } = AskRefund::read(&body.0)?;
-    let request = RefundRequest { refund_id, order_id, ask, actor: "operator".into(), reason };
+    let request = RefundRequest { refund_id, order_id, ask, actor: operator.name, reason };
     let known = refunds::refund(&app.model.pool, refund_id).await?;
     if known.is_none() {
         if refunds::is_another_change(&app.model.pool, refund_id).await? {

@@ -10,7 +10,7 @@ use read_model::operators;
 use serde_json::{Value, json};
 use workflows::{Change, ChangeOutcome, StockLevel};
 
-use super::change;
+use super::{change, tokens::Operator};
 use crate::{
     app::App,
     body::JsonBody,
@@ -43,13 +43,14 @@ async fn one(State(app): State<App>, Path(sku): Path<String>) -> Answer<Json<Val
 
 async fn adjust(
     State(app): State<App>,
+    operator: Operator,
     Path(sku): Path<String>,
     body: JsonBody,
 ) -> Answer<Json<Value>> {
     let sku = known_shape(&sku)?;
     let AdjustStock { adjustment_id, on_hand_delta, reason } = AdjustStock::read(&body.0)?;
     let adjust = Change::AdjustStock { sku: sku.clone(), on_hand_delta };
-    match change(&app, adjustment_id, reason, adjust).await? {
+    match change(&app, &operator, adjustment_id, reason, adjust).await? {
         ChangeOutcome::StockAdjusted { level } => Ok(Json(level_json(&level))),
         ChangeOutcome::UnknownSku => Err(unknown(&sku)),
         ChangeOutcome::BelowHeldAndSold { level } => {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use workflows::{Change, ChangeOutcome};
 
-use super::{change, page};
+use super::{change, page, tokens::Operator};
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
@@ -56,11 +56,12 @@ async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Js
 /// now, so that it may be asked for as often as one likes.
 async fn replay(
     State(app): State<App>,
+    operator: Operator,
     Path(event_id): Path<String>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     find(&app, &event_id).await?;
     let replay = Change::ReplayWebhook { event_id: event_id.clone() };
-    match change(&app, Uuid::now_v7(), "webhook replayed".into(), replay).await? {
+    match change(&app, &operator, Uuid::now_v7(), "webhook replayed".into(), replay).await? {
         ChangeOutcome::WebhookDue => {
             Ok((StatusCode::ACCEPTED, Json(json!(find(&app, &event_id).await?))))
         }

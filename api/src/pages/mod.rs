@@ -17,8 +17,11 @@ use axum::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use self::policy::Policy;
-pub use self::{assets::serve_from, policy::CardScript, storefront::Pages};
+pub use self::{
+    assets::serve_from,
+    policy::{CardScript, Policy},
+    storefront::Pages,
+};
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
@@ -107,6 +110,6 @@ fn style() -> std::sync::Arc<assets::Style> {
 }
 
 /// The address of a file of `web/assets`, for templates.
-fn asset(name: impl AsRef<str>) -> String {
+pub fn asset(name: impl AsRef<str>) -> String {
     assets::address(name.as_ref())
 }

@@ -4,6 +4,7 @@
 mod asked;
 mod counts;
 mod orders;
+mod page;
 mod sessions;
 
 use std::time::Duration;

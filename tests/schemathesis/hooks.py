@@ -143,6 +143,15 @@ def first_page(case):
         case.query.pop("cursor", None)
 
 
+def funnel(case):
+    """Of a few days until tomorrow, of a product that there is, in a zone that there is."""
+    day = lambda ago: time.strftime("%Y-%m-%d", time.gmtime(time.time() - ago * 86_400))
+    zone = random.choice(["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+    sensible = {"from": day(3), "to": day(-1), "time_zone": zone, "sku": SKU}
+    for name in sensible.keys() & (case.query or {}).keys():
+        case.query[name] = sensible[name]
+
+
 def stored_event(case):
     """The newest that the provider has sent, unless a link has led to one."""
     url, token = os.environ["OPERATOR_URL"], os.environ["OPERATOR_TOKEN"]
@@ -186,6 +195,7 @@ MAKE_SENSE = {
     "payCheckout": payment,
     "putProduct": operators_product,
     "readCheckout": order,
+    "readFunnel": funnel,
     "refundOrder": refund,
     "replayWebhook": stored_event,
     "reportAnalytics": report,

@@ -13,11 +13,9 @@ async fn page(shop: &Shop, query: &[(&str, &str)]) -> (u16, String) {
 
 /// A row of a table: its head, then its cells.
 fn row(cells: &[&str]) -> String {
-    let mut row = format!("<th scope=\"row\">{}</th>", cells[0]);
-    for cell in &cells[1..] {
-        row += &format!("<td class=\"number\">{cell}</td>");
-    }
-    row
+    let cell = |cell: &&str| format!("<td class=\"number\">{cell}</td>");
+    let rest: String = cells[1..].iter().map(cell).collect();
+    format!("<th scope=\"row\">{}</th>{rest}", cells[0])
 }
 
 #[tokio::test]

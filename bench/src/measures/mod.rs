@@ -2,6 +2,7 @@
 
 mod history;
 mod one_client;
+mod orders_search;
 mod payments;
 mod reads;
 mod storefront;
@@ -41,6 +42,8 @@ pub enum Kind {
     Payments,
     /// The shop's pages.
     Storefront,
+    /// An operator's search among very many orders.
+    OrdersSearch,
 }
 
 impl Options {
@@ -85,6 +88,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if wanted(Kind::Storefront) {
         progress("the storefront");
         storefront::measure(&world, *options, &mut report).await?;
+    }
+    if wanted(Kind::OrdersSearch) {
+        orders_search::measure(&world, *options, &mut report).await?;
     }
     report.conclude();
     Ok(())

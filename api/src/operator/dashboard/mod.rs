@@ -1,12 +1,17 @@
 //! The dashboard: what operators see in a browser. Pages are made here; what they change goes to the
 //! API below `/v1`, as anybody else's change does.
 
+mod health;
+mod lists;
+mod orders;
+mod show;
+mod stock;
+
 use askama::Template;
 use axum::{
     Router,
     http::{HeaderValue, header},
     response::Response,
-    routing::get,
 };
 
 use super::tokens::{Operator, Role};
@@ -18,7 +23,11 @@ use crate::{
 
 /// The pages, for whoever is signed in.
 pub fn router() -> Router<App> {
-    Router::new().route("/", get(overview))
+    Router::new()
+        .merge(health::router())
+        .merge(lists::router())
+        .merge(orders::router())
+        .merge(stock::router())
 }
 
 /// What is around every page: who looks, and where.
@@ -69,14 +78,4 @@ pub fn page(template: &impl Template) -> Answer<Response> {
     let no_store = HeaderValue::from_static("no-store");
     page.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(page)
-}
-
-#[derive(Template)]
-#[template(path = "operator/overview.html")]
-struct Overview {
-    frame: Frame,
-}
-
-async fn overview(operator: Operator) -> Answer<Response> {
-    page(&Overview { frame: Frame::new(operator, "/") })
 }

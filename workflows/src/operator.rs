@@ -203,22 +203,16 @@ impl Operator {
     /// Tells the order's workflow; one that is gone is told nothing any more, and another brings
     /// the order to its end. Told again, neither does anything further.
     async fn tell_order(ctx: &WorkflowContext<Self>, change: Change, change_id: Uuid) {
-        let (order_id, was_told) = match change {
-            Change::CancelOrder { order_id } => {
-                let checkout = ctx.external_workflow(order_id.workflow_id(), None);
-                (order_id, checkout.cancel(None).await.is_ok())
-            }
-            Change::RetryOrder { order_id } => {
-                let checkout = ctx.external_workflow(order_id.workflow_id(), None);
-                let look = PaymentEvent { event_id: change_id.to_string() };
-                let look = RawValue::from_value(&look, ctx.payload_converter());
-                let options = SignalWorkflowOptions::default();
-                (order_id, checkout.signal(Checkout::payment_event, look, options).await.is_ok())
-            }
-            Change::PutProduct { .. }
-            | Change::AdjustStock { .. }
-            | Change::ReplayWebhook { .. } => return,
-        };
+        let Some(order_id) = change.order_id() else { return };
+        let checkout = ctx.external_workflow(order_id.workflow_id(), None);
+        // A workflow that has ended takes a cancel as well as any, but no signal.
+        let look = PaymentEvent { event_id: change_id.to_string() };
+        let look = RawValue::from_value(&look, ctx.payload_converter());
+        let options = SignalWorkflowOptions::default();
+        let mut was_told = checkout.signal(Checkout::payment_event, look, options).await.is_ok();
+        if was_told && matches!(change, Change::CancelOrder { .. }) {
+            was_told = checkout.cancel(None).await.is_ok();
+        }
         if was_told {
             ctx.set_current_details(format!("The workflow `{}` is told.", order_id.workflow_id()));
             return;

@@ -93,7 +93,8 @@ async fn each_search_of_the_document_finds_what_it_is_for() {
         ("<since>", &rfc3339(now - Duration::from_mins(10)), vec![concluded]),
     ];
     for (query, (placeholder, value, wanted)) in queries.iter().zip(expected) {
-        let query = if placeholder.is_empty() { query.clone() } else { query.replace(placeholder, value) };
+        let query =
+            if placeholder.is_empty() { query.clone() } else { query.replace(placeholder, value) };
         assert!(!query.contains('<') || query.contains("< '"), "{query}");
         let found = finds(&shop, &query, &wanted).await;
         if wanted.is_empty() {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{
     Frame, page,
-    show::{When, tone, words},
+    show::{When, words},
 };
 use crate::{
     app::App,
@@ -36,15 +36,14 @@ struct Overview {
 struct Count {
     state: String,
     words: String,
-    tone: &'static str,
     orders: i64,
 }
 
 async fn overview_page(State(app): State<App>, operator: Operator) -> Answer<Response> {
     let Figures { open, last_hour, vitals } = figures(&app).await?;
     let count = |(state, orders): (String, i64)| {
-        let (words, tone) = (words(&state), tone(&state));
-        Count { state, words, tone, orders }
+        let words = words(&state);
+        Count { state, words, orders }
     };
     page(&Overview {
         frame: Frame::new(operator, "/"),

@@ -32,9 +32,9 @@ pub fn words(name: &str) -> String {
 /// Whether a state is good, has to be waited for, or is bad.
 pub fn tone(state: &str) -> &'static str {
     match state {
-        "paid" | "confirmed" | "succeeded" | "delivered" => "good",
+        "paid" | "confirmed" | "authorized" | "succeeded" | "delivered" => "good",
         "awaiting_payment" | "paying" | "closing" | "reserving" | "pending" => "wait",
-        "payment_failed" | "disputed" | "failed" | "failing" => "bad",
+        "payment_failed" | "disputed" | "declined" | "failed" | "failing" => "bad",
         _ => "plain",
     }
 }

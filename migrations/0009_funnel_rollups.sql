@@ -28,8 +28,7 @@ create table funnel_quarters (
 );
 create index funnel_quarters_by_time on funnel_quarters (at) where sku <> '';
 
--- The same by days of UTC, of products alone: so that a list of all products need not add up
--- quarters.
+-- The same by days of UTC: so that a month, or a list of all products, need not add up quarters.
 create table funnel_days (
     sku text not null,
     at timestamptz not null,

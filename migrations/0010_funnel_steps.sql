@@ -134,7 +134,6 @@ language sql as $$
     insert into funnel_days as known (sku, at, measure, detail, sealed, count)
     select sku, date_trunc('day', quarter, 'UTC'), measure, detail, sealed, sum(count)::bigint
     from step
-    where sku <> ''
     group by 1, 2, 3, 4, 5
     having sum(count) <> 0
     on conflict on constraint funnel_days_pkey

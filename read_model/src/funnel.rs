@@ -3,7 +3,7 @@
 
 use domain::Sku;
 use sqlx::PgPool;
-use time::{Date, Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime, Time};
 
 use crate::ReadError;
 
@@ -146,20 +146,26 @@ pub struct Count {
 }
 
 /// Where a time is cut: what lies between whole quarters of an hour is read from the counts, whole
-/// days of UTC from those of products by days, and the ends from the raw events.
+/// days of UTC from those by days, and the ends from the raw events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cuts {
     quarters_from: OffsetDateTime,
     days_from: OffsetDateTime,
     days_to: OffsetDateTime,
     quarters_to: OffsetDateTime,
+    /// Whether no part of the time begins within one of its whole days.
+    days_are_whole: bool,
 }
 
 impl Cuts {
-    fn of(from: OffsetDateTime, to: OffsetDateTime) -> Self {
-        let (quarters_from, quarters_to) = whole(from, to, 15 * 60);
+    fn of(span: &Span) -> Self {
+        let (quarters_from, quarters_to) = whole(span.from, span.to, 15 * 60);
         let (days_from, days_to) = whole(quarters_from, quarters_to, 24 * 3_600);
-        Self { quarters_from, days_from, days_to, quarters_to }
+        let begins_within = |start: &OffsetDateTime| {
+            (days_from..days_to).contains(start) && start.time() != Time::MIDNIGHT
+        };
+        let days_are_whole = !span.starts.iter().any(begins_within);
+        Self { quarters_from, days_from, days_to, quarters_to, days_are_whole }
     }
 }
 
@@ -188,7 +194,7 @@ pub async fn counts(
     span: &Span,
     only: Option<&Sku>,
 ) -> Result<Vec<Count>, ReadError> {
-    let cuts = Cuts::of(span.from, span.to);
+    let cuts = Cuts::of(span);
     let rows = sqlx::query_as!(
         Count,
         r#"
@@ -249,7 +255,13 @@ pub async fn counts(
             from uncounted where sku = $8
             union all
             select width_bucket(at, $7), '', measure, detail, count
-            from funnel_quarters where sku = $8 and at >= $3 and at < $4
+            from funnel_quarters where sku = $8 and at >= $3 and at < case when $9 then $5 else $4 end
+            union all
+            select width_bucket(at, $7), '', measure, detail, count
+            from funnel_days where sku = $8 and at >= $5 and at < $6 and $9
+            union all
+            select width_bucket(at, $7), '', measure, detail, count
+            from funnel_quarters where sku = $8 and at >= $6 and at < $4 and $9
             union all
             select 0, sku, measure, detail, count from uncounted where sku <> '' and $8 = ''
             union all
@@ -257,7 +269,7 @@ pub async fn counts(
             from funnel_quarters where sku <> '' and at >= $3 and at < $5 and $8 = ''
             union all
             select 0, sku, measure, detail, count
-            from funnel_days where at >= $5 and at < $6 and $8 = ''
+            from funnel_days where sku <> '' and at >= $5 and at < $6 and $8 = ''
             union all
             select 0, sku, measure, detail, count
             from funnel_quarters where sku <> '' and at >= $6 and at < $4 and $8 = ''
@@ -276,6 +288,7 @@ pub async fn counts(
         cuts.days_to,
         &span.starts,
         only.map_or("", Sku::as_str),
+        cuts.days_are_whole,
     )
     .fetch_all(pool)
     .await?;
@@ -289,16 +302,21 @@ mod tests {
 
     use super::*;
 
+    fn cuts(starts: &[OffsetDateTime], to: OffsetDateTime) -> Cuts {
+        Cuts::of(&Span { from: starts[0], to, starts: starts.to_vec(), names: Vec::new() })
+    }
+
     #[test]
     fn the_cuts_of_a_time_lie_in_it_in_order_and_on_whole_units() {
-        let cuts = Cuts::of(datetime!(2026-11-01 09:07:30 UTC), datetime!(2026-11-04 10:59 UTC));
+        let from = datetime!(2026-11-01 09:07:30 UTC);
         assert_eq!(
-            cuts,
+            cuts(&[from], datetime!(2026-11-04 10:59 UTC)),
             Cuts {
                 quarters_from: datetime!(2026-11-01 09:15 UTC),
                 days_from: datetime!(2026-11-02 0:00 UTC),
                 days_to: datetime!(2026-11-04 0:00 UTC),
                 quarters_to: datetime!(2026-11-04 10:45 UTC),
+                days_are_whole: true,
             }
         );
     }
@@ -306,14 +324,24 @@ mod tests {
     #[test]
     fn a_time_of_whole_days_is_not_cut() {
         let (from, to) = (datetime!(2026-11-01 0:00 UTC), datetime!(2026-11-02 0:00 UTC));
-        let whole = Cuts { quarters_from: from, days_from: from, days_to: to, quarters_to: to };
-        assert_eq!(Cuts::of(from, to), whole);
+        let whole = cuts(&[from], to);
+        assert_eq!((whole.quarters_from, whole.quarters_to), (from, to));
+        assert_eq!((whole.days_from, whole.days_to), (from, to));
     }
 
     #[test]
     fn a_time_within_a_quarter_is_all_ends() {
         let to = datetime!(2026-11-01 09:10 UTC);
-        let none = Cuts { quarters_from: to, days_from: to, days_to: to, quarters_to: to };
-        assert_eq!(Cuts::of(datetime!(2026-11-01 09:01 UTC), to), none);
+        let none = cuts(&[datetime!(2026-11-01 09:01 UTC)], to);
+        assert_eq!([none.quarters_from, none.days_from, none.days_to, none.quarters_to], [to; 4]);
+    }
+
+    #[test]
+    fn a_day_of_another_zone_is_no_day_of_the_counts() {
+        let to = datetime!(2026-11-04 0:00 UTC);
+        let utc = [datetime!(2026-11-01 0:00 UTC), datetime!(2026-11-02 0:00 UTC)];
+        let berlin = [datetime!(2026-11-01 0:00 UTC), datetime!(2026-11-01 23:00 UTC)];
+        assert!(cuts(&utc, to).days_are_whole);
+        assert!(!cuts(&berlin, to).days_are_whole);
     }
 }

@@ -10,8 +10,7 @@ function body(form) {
   const all = {};
   for (const field of form.elements) {
     if (!(field instanceof HTMLInputElement || field instanceof HTMLSelectElement)) continue;
-    const isLeftOut = !field.name || field.value === "";
-    if (isLeftOut || (field.type === "checkbox" && !field.dataset.type)) continue;
+    if (!field.name || field.value === "" || !goesWithTheRest(form, field)) continue;
     const path = field.name.split(".");
     const last = path.pop() ?? "";
     let at = all;
@@ -19,6 +18,20 @@ function body(form) {
     at[last] = read(field);
   }
   return all;
+}
+
+/**
+ * Whether the field that it goes with is filled in, and the one that it goes without is not.
+ * @param {HTMLFormElement} form @param {HTMLElement} field
+ */
+function goesWithTheRest(form, field) {
+  /** @param {string} name */
+  const isFilled = (name) => {
+    const other = form.elements.namedItem(name);
+    return other instanceof HTMLInputElement && other.value !== "";
+  };
+  const { with: companion, without } = field.dataset;
+  return (!companion || isFilled(companion)) && (!without || !isFilled(without));
 }
 
 /** @param {HTMLInputElement | HTMLSelectElement} field */

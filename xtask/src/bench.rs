@@ -20,8 +20,8 @@ pub struct Options {
     #[arg(long)]
     release: bool,
 
-    /// Measures this alone: orders, histories, throughput, reads, payments, storefront or
-    /// funnel.
+    /// Measures this alone: orders, histories, throughput, reads, payments, storefront,
+    /// orders-search or funnel.
     #[arg(long)]
     only: Option<String>,
 

@@ -1,9 +1,12 @@
 //! The operators' listener: what they read, and what they change.
 
 mod access;
+mod audit;
 mod dashboard;
 mod funnel;
+mod order_changes;
 mod orders;
+mod overview;
 mod page;
 mod products;
 mod reconciliation;
@@ -14,14 +17,13 @@ mod tokens;
 mod webhooks;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{ConnectInfo, Request, State},
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::{Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
 use workflows::{Change, ChangeOutcome, ChangeRequest};
 
@@ -48,14 +50,16 @@ pub fn router(app: &App) -> Router<App> {
 /// The API that takes an operator's token.
 pub fn guarded() -> Router<App> {
     Router::new()
+        .merge(audit::router())
         .merge(funnel::router())
+        .merge(order_changes::router())
         .merge(orders::router())
+        .merge(overview::router())
         .merge(products::router())
         .merge(reconciliation::router())
         .merge(refunds::router())
         .merge(stock::router())
         .merge(webhooks::router())
-        .route("/v1/audit", get(audit))
 }
 
 /// What takes none.
@@ -86,14 +90,9 @@ async fn change(
         Change::PutProduct { sku, .. } | Change::AdjustStock { sku, .. } => {
             app.model.catalogue.refresh(&app.model.pool, &[sku.to_string()]).await?;
         }
-        Change::ReplayWebhook { .. } => {}
+        Change::ReplayWebhook { .. } | Change::CancelOrder { .. } | Change::RetryOrder { .. } => {}
     }
     Ok(outcome)
-}
-
-async fn audit(State(app): State<App>) -> Answer<Json<Value>> {
-    let rows = read_model::operators::audit(&app.model.pool, 100).await?;
-    Ok(Json(json!({"changes": rows})))
 }
 
 /// Prometheus's page: without a token for whoever is on this machine.

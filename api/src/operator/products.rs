@@ -34,18 +34,23 @@ async fn put_product(
     let sku: Sku = sku
         .parse()
         .map_err(|error: domain::id::InvalidSku| Problem::invalid("/sku", error.to_string()))?;
-    let PutProduct { name, description, image_url, price } = PutProduct::read(&body.0)?;
+    let PutProduct { change_id, reason, name, description, image_url, price } =
+        PutProduct::read(&body.0)?;
     let put = Change::PutProduct { sku: sku.clone(), name, description, image_url, price };
-    let created =
-        match change(&app, &operator, Uuid::now_v7(), "product written".into(), put).await? {
-            ChangeOutcome::ProductPut { created } => created,
-            ChangeOutcome::StockAdjusted { .. }
-            | ChangeOutcome::UnknownSku
-            | ChangeOutcome::BelowHeldAndSold { .. }
-            | ChangeOutcome::WebhookDue
-            | ChangeOutcome::UnknownWebhook
-            | ChangeOutcome::IdReused => return Err(Problem::new(Kind::Internal)),
-        };
+    let change_id = change_id.unwrap_or_else(Uuid::now_v7);
+    let reason = reason.unwrap_or_else(|| "product written".to_owned());
+    let created = match change(&app, &operator, change_id, reason, put).await? {
+        ChangeOutcome::ProductPut { created } => created,
+        ChangeOutcome::IdReused => return Err(Problem::new(Kind::ChangeIdReused)),
+        ChangeOutcome::StockAdjusted { .. }
+        | ChangeOutcome::UnknownSku
+        | ChangeOutcome::BelowHeldAndSold { .. }
+        | ChangeOutcome::WebhookDue
+        | ChangeOutcome::UnknownWebhook
+        | ChangeOutcome::OrderToBeTold { .. }
+        | ChangeOutcome::OrderIsPastIt { .. }
+        | ChangeOutcome::UnknownOrder => return Err(Problem::new(Kind::Internal)),
+    };
     let product = app.model.catalogue.product(&sku).ok_or_else(|| Problem::new(Kind::Internal))?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(product_json(&product))))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use read_model::reconciliation::{self, RunRow};
+use read_model::reconciliation::{self, FindingRow, RunRow};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -57,10 +57,15 @@ async fn begin(app: &App, operator: &Operator, deadline: Instant) -> Answer<Uuid
 }
 
 async fn with_findings(app: &App, run: Option<RunRow>) -> Answer<Value> {
-    let id: Option<Uuid> = run.as_ref().map(|run| run.run_id);
-    let findings = match id {
-        Some(id) => reconciliation::findings(&app.model.pool, id).await?,
-        None => Vec::new(),
-    };
+    let findings = findings_of(app, run.as_ref()).await?;
     Ok(json!({"run": run, "findings": findings}))
+}
+
+/// What a run has found.
+pub async fn findings_of(app: &App, run: Option<&RunRow>) -> Answer<Vec<FindingRow>> {
+    let id: Option<Uuid> = run.map(|run| run.run_id);
+    match id {
+        Some(id) => Ok(reconciliation::findings(&app.model.pool, id).await?),
+        None => Ok(Vec::new()),
+    }
 }

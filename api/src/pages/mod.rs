@@ -20,6 +20,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 pub use self::{
     assets::serve_from,
     policy::{CardScript, Policy},
+    price::price,
     storefront::Pages,
 };
 use crate::{

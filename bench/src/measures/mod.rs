@@ -3,6 +3,7 @@
 mod funnel;
 mod history;
 mod one_client;
+mod orders_search;
 mod payments;
 mod reads;
 mod storefront;
@@ -46,6 +47,8 @@ pub enum Kind {
     Payments,
     /// The shop's pages.
     Storefront,
+    /// An operator's search among very many orders.
+    OrdersSearch,
     /// The operators' funnel, over many events.
     Funnel,
 }
@@ -92,6 +95,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if wanted(Kind::Storefront) {
         progress("the storefront");
         storefront::measure(&world, *options, &mut report).await?;
+    }
+    if wanted(Kind::OrdersSearch) {
+        orders_search::measure(&world, *options, &mut report).await?;
     }
     // It fills the shop's database: whatever is measured after it would be slower.
     if wanted(Kind::Funnel) {

@@ -79,9 +79,12 @@ async fn the_funnel_counts_at_once_what_was_done_and_stays_so_when_it_is_rolled_
     assert_eq!(stages_and_refusals(&shop, &mug).await.1["out_of_stock"], 0);
     let raw = funnel(&shop, &[("from", &began)]).await;
     all_is_rolled_up(&shop.database().await).await;
-    let rolled_up = funnel(&shop, &[("bucket", "hour")]).await;
-    assert_eq!(rolled_up["totals"], raw["totals"]);
-    assert_eq!(rolled_up["by_sku"], raw["by_sku"]);
+    // Read from quarters of an hour, from days, and from quarters of days of another zone.
+    for query in [("bucket", "hour"), ("bucket", "day"), ("time_zone", "Asia/Kathmandu")] {
+        let rolled_up = funnel(&shop, &[query]).await;
+        assert_eq!(rolled_up["totals"], raw["totals"], "{query:?}");
+        assert_eq!(rolled_up["by_sku"], raw["by_sku"], "{query:?}");
+    }
     assert_eq!(funnel(&shop, &[("from", &began)]).await["totals"], raw["totals"]);
     let ended = rfc3339(OffsetDateTime::now_utc());
     assert_eq!(

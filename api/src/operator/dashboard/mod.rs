@@ -2,6 +2,11 @@
 //! API below `/v1`, as anybody else's change does.
 
 mod funnel;
+mod health;
+mod lists;
+mod orders;
+mod show;
+mod stock;
 
 use askama::Template;
 use axum::{
@@ -20,7 +25,12 @@ use crate::{
 
 /// The pages, for whoever is signed in.
 pub fn router() -> Router<App> {
-    Router::new().route("/", get(overview)).route("/funnel", get(funnel::show))
+    Router::new()
+        .route("/funnel", get(funnel::show))
+        .merge(health::router())
+        .merge(lists::router())
+        .merge(orders::router())
+        .merge(stock::router())
 }
 
 /// What is around every page: who looks, and where.
@@ -71,14 +81,4 @@ pub fn page(template: &impl Template) -> Answer<Response> {
     let no_store = HeaderValue::from_static("no-store");
     page.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(page)
-}
-
-#[derive(Template)]
-#[template(path = "operator/overview.html")]
-struct Overview {
-    frame: Frame,
-}
-
-async fn overview(operator: Operator) -> Answer<Response> {
-    page(&Overview { frame: Frame::new(operator, "/") })
 }

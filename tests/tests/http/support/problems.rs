@@ -10,6 +10,7 @@ pub const PROBLEMS: &[(&str, u16)] = &[
     ("missing-secret", 401),
     ("unauthorized", 401),
     ("cross-origin", 403),
+    ("forbidden", 403),
     ("checkout-not-found", 404),
     ("unknown-sku", 404),
     ("order-not-found", 404),

@@ -195,7 +195,7 @@ pub async fn counts(
     only: Option<&Sku>,
 ) -> Result<Vec<Count>, ReadError> {
     let cuts = Cuts::of(span);
-    let rows = sqlx::query_as!(
+    Ok(sqlx::query_as!(
         Count,
         r#"
         with progress as materialized (
@@ -291,8 +291,7 @@ pub async fn counts(
         cuts.days_are_whole,
     )
     .fetch_all(pool)
-    .await?;
-    Ok(rows)
+    .await?)
 }
 
 #[cfg(test)]

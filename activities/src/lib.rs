@@ -2,7 +2,7 @@
 //!
 //! Each activity is bound here to its declaration in `workflows` and is thin; the work is in
 //! [`inventory`], [`orders`], [`payments`], [`refunds`], [`disputes`], [`operator_changes`] and
-//! [`reconciliation`].
+//! [`reconciliation`]. What is counted of it is in [`funnel`].
 //! Every one of them may run twice, late, or on two workers at once: what protects the order is
 //! the state of its row, never a clock and never the workflow's memory.
 
@@ -10,6 +10,7 @@ pub mod batches;
 pub mod changes;
 pub mod database;
 pub mod disputes;
+pub mod funnel;
 pub mod inbox;
 pub mod inventory;
 pub mod operator_changes;

@@ -1,5 +1,6 @@
 //! Operators' changes: each with its audit row, in one transaction, once.
 
+use domain::{OrderId, OrderState};
 use sqlx::{PgConnection, types::Json};
 use workflows::{Change, ChangeOutcome, ChangeRequest, StockLevel};
 
@@ -28,19 +29,26 @@ pub async fn apply(
                 ChangeOutcome::UnknownWebhook
             }
         }
+        Change::CancelOrder { order_id } => {
+            tell_order(connection, *order_id, |state| !state.is_bought()).await?
+        }
+        Change::RetryOrder { order_id } => tell_order(connection, *order_id, |_| true).await?,
     };
-    let kind = match request.change {
-        Change::PutProduct { .. } => "put_product",
-        Change::AdjustStock { .. } => "adjust_stock",
-        Change::ReplayWebhook { .. } => "replay_webhook",
+    let (kind, subject) = match &request.change {
+        Change::PutProduct { sku, .. } => ("put_product", sku.to_string()),
+        Change::AdjustStock { sku, .. } => ("adjust_stock", sku.to_string()),
+        Change::ReplayWebhook { event_id } => ("replay_webhook", event_id.clone()),
+        Change::CancelOrder { order_id } => ("cancel_order", order_id.to_string()),
+        Change::RetryOrder { order_id } => ("retry_order", order_id.to_string()),
     };
     sqlx::query!(
-        "insert into operator_changes (change_id, kind, actor, reason, request, outcome)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into operator_changes (change_id, kind, actor, reason, subject, request, outcome)
+         values ($1, $2, $3, $4, $5, $6, $7)",
         request.change_id,
         kind,
         request.actor,
         request.reason,
+        subject,
         Json(&request) as _,
         Json(&outcome) as _,
     )
@@ -67,6 +75,24 @@ async fn made_before(
     }
     let outcome = serde_json::from_value(made.outcome);
     outcome.map(Some).map_err(|error| DatabaseError::Stored(error.to_string()))
+}
+
+/// Whether there is anything to be told to the workflow of an order: not when the order has ended,
+/// and not when it is past the point that `while_it_is` stands for.
+async fn tell_order(
+    connection: &mut PgConnection,
+    order: OrderId,
+    while_it_is: impl Fn(OrderState) -> bool,
+) -> Result<ChangeOutcome, DatabaseError> {
+    let state = sqlx::query_scalar!("select state from orders where order_id = $1", order.0)
+        .fetch_optional(connection)
+        .await?;
+    let Some(state) = state else { return Ok(ChangeOutcome::UnknownOrder) };
+    let state: OrderState = state.parse().map_err(|_| DatabaseError::Stored(state))?;
+    if state.has_ended() || !while_it_is(state) {
+        return Ok(ChangeOutcome::OrderIsPastIt { state });
+    }
+    Ok(ChangeOutcome::OrderToBeTold { state })
 }
 
 async fn put_product(

@@ -1,9 +1,13 @@
 //! `POST /v1/analytics`: what browsers report of the stages before a checkout.
 
+mod limits;
+
+use std::net::SocketAddr;
+
 use axum::{
     Router,
-    extract::{Request, State},
-    http::StatusCode,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, StatusCode, header::USER_AGENT},
     routing::post,
 };
 use domain::Sku;
@@ -12,9 +16,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
+pub use self::limits::Limits;
 use crate::{
     app::App,
-    body::{LARGEST_BODY, Reader, media_type, parse, read_up_to},
+    body::{LARGEST_BODY, Reader, media_type, parse, plain_text, read_up_to},
     problem::{Answer, Kind, Problem},
 };
 
@@ -24,6 +29,9 @@ const MOST_EVENTS: usize = 50;
 const AHEAD: Duration = Duration::minutes(5);
 /// How late a report may come.
 const LATE: Duration = Duration::days(7);
+/// What crawlers that run scripts call themselves.
+const CRAWLERS: [&str; 6] =
+    ["bot", "crawler", "spider", "slurp", "facebookexternalhit", "bingpreview"];
 
 /// The path of the beacon.
 pub fn router() -> Router<App> {
@@ -31,37 +39,73 @@ pub fn router() -> Router<App> {
 }
 
 /// Takes JSON, also as `text/plain`, which `sendBeacon` sends without asking first.
-async fn report(State(app): State<App>, request: Request) -> Answer<StatusCode> {
+async fn report(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Answer<StatusCode> {
+    let client = app.trusted_proxies.client(peer.ip(), request.headers());
+    app.analytics_limits.admit_report(client)?;
+    let is_crawler = is_crawler(request.headers());
     let media_type = media_type(&request);
     if !matches!(media_type.as_str(), "application/json" | "text/plain") {
         return Err(Problem::new(Kind::UnsupportedMediaType));
     }
     let body = parse(&read_up_to(request, LARGEST_BODY).await?)?;
-    let events = read(&body, &app)?;
+    let Report { session, events, errors } = Report::read(&body, &app)?;
+    if is_crawler {
+        // It is told nothing, and counts for nothing.
+        count("crawler", events.len());
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    app.analytics_limits.admit_events(&session, events.len())?;
+    count("kept", events.len());
+    count("refused", errors.len());
     appends::keep_analytics(&app.model.pool, events).await?;
-    Ok(StatusCode::NO_CONTENT)
+    // What was well formed is kept all the same, and is so only once if the report comes again.
+    if errors.is_empty() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::invalid_all(errors)) }
 }
 
-fn read(body: &Value, app: &App) -> Answer<Vec<AnalyticsEvent>> {
-    let mut reader = Reader::new(body, "");
-    let session = reader.text("session_id", crate::body::plain_text(1, 64));
-    let events = reader.required("events").and_then(|value| {
-        let events = value.as_array().filter(|events| events.len() <= MOST_EVENTS);
-        if events.is_none() {
-            reader.wrong("/events".into(), "has to be an array of 50 events at most");
-        }
-        events
-    });
-    let mut read = Vec::new();
-    if let (Some(session), Some(events)) = (&session, events) {
+fn is_crawler(headers: &HeaderMap) -> bool {
+    let name = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    CRAWLERS.iter().any(|crawler| name.contains(crawler))
+}
+
+fn count(outcome: &'static str, events: usize) {
+    let events = u64::try_from(events).unwrap_or(u64::MAX);
+    metrics::counter!("analytics_events_total", "outcome" => outcome).increment(events);
+}
+
+/// A report: what can be kept of it, and what is wrong with the rest.
+struct Report {
+    session: String,
+    events: Vec<AnalyticsEvent>,
+    errors: Vec<(String, String)>,
+}
+
+impl Report {
+    /// A report that is none is refused; one bad event does not hurt the others.
+    fn read(body: &Value, app: &App) -> Answer<Self> {
+        let mut reader = Reader::new(body, "");
+        let session = reader.text("session_id", plain_text(1, 64));
+        let events = reader.required("events").and_then(|value| {
+            let events = value.as_array().filter(|events| events.len() <= MOST_EVENTS);
+            if events.is_none() {
+                reader.wrong("/events".into(), "has to be an array of 50 events at most");
+            }
+            events
+        });
+        let (session, events) = reader.finish(session.zip(events))?;
+        let mut report = Self { session, events: Vec::new(), errors: Vec::new() };
         for (index, event) in events.iter().enumerate() {
-            match read_event(event, format!("/events/{index}"), session, app) {
-                Ok(event) => read.push(event),
-                Err(errors) => reader.take_errors(errors),
+            match read_event(event, format!("/events/{index}"), &report.session, app) {
+                Ok(event) => report.events.push(event),
+                Err(errors) => report.errors.extend(errors),
             }
         }
+        Ok(report)
     }
-    reader.finish(session.map(|_| read))
 }
 
 fn read_event(
@@ -99,4 +143,22 @@ fn read_event(
         }
     });
     reader.finish_with_errors(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_crawler_says_that_it_is_one() {
+        let called = |name: &'static str| {
+            HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(name))])
+        };
+        assert!(is_crawler(&called("Mozilla/5.0 (compatible; Googlebot/2.1)")));
+        assert!(is_crawler(&called("Baiduspider+(+http://www.baidu.com)")));
+        assert!(!is_crawler(&called("Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0")));
+        assert!(!is_crawler(&HeaderMap::new()));
+    }
 }

@@ -7,8 +7,11 @@ use tokio::sync::Semaphore;
 
 use crate::{
     admission::Admission,
+    analytics::Limits,
+    operator::Tokens,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
+    refusals::Refusals,
     temporal::Temporal,
     turns::Turns,
 };
@@ -25,6 +28,8 @@ pub struct Shared {
     pub admission: Admission,
     /// Looks at Temporal for orders that can't be had, at the same time.
     pub memo_turns: Semaphore,
+    pub refusals: Refusals,
+    pub analytics_limits: Limits,
     pub pages: Pages,
     pub public_url: String,
     pub card_script: CardScript,
@@ -32,7 +37,7 @@ pub struct Shared {
     pub hold_ttl: Duration,
     pub expiry_grace: Duration,
     pub webhook_secrets: Vec<String>,
-    pub operator_token: String,
+    pub tokens: Tokens,
     pub trusted_proxies: TrustedProxies,
     pub holds_per_address: u32,
     pub temporal_ui_url: String,

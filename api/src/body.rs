@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{Bytes, HttpBody, to_bytes},
     extract::{FromRequest, Request},
     http::{
         HeaderValue,
@@ -32,6 +32,20 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         }
         let bytes = read_up_to(request, LARGEST_BODY).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// A body that is JSON, or none.
+pub struct OptionalJsonBody(pub Option<Value>);
+
+impl<S: Send + Sync> FromRequest<S> for OptionalJsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Answer<Self> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        JsonBody::from_request(request, state).await.map(|body| Self(Some(body.0)))
     }
 }
 

@@ -16,6 +16,7 @@ mod pages;
 mod problem;
 mod products;
 mod proxies;
+mod refusals;
 mod requests;
 mod stock_check;
 mod temporal;
@@ -150,10 +151,13 @@ pub async fn serve(
     stop: CancellationToken,
     ready: impl FnOnce(Addresses),
 ) -> anyhow::Result<()> {
+    // Nothing listens before it is sure that nobody else can use it.
+    let token = operator_token(settings.operator_token.clone(), settings.operator_listen)?;
+    let tokens = operator::Tokens::new(&token);
     let shop = bind("SHOP_LISTEN", shared.shop_listen).await?;
     let operator = bind("OPERATOR_LISTEN", settings.operator_listen).await?;
     let addresses = Addresses { shop: shop.local_addr()?, operator: operator.local_addr()? };
-    let app = app(&shared, settings, model, client, addresses, stop.clone())?;
+    let app = app(&shared, settings, model, client, tokens, addresses, stop.clone())?;
     ready(addresses);
     let shop_app = with_layers(shop_router(&app.public_url), app.clone());
     let operator_app = with_layers(operator::router(&app), app);
@@ -172,6 +176,7 @@ fn app(
     settings: Settings,
     model: ReadModel,
     client: Client,
+    tokens: operator::Tokens,
     addresses: Addresses,
     stop: CancellationToken,
 ) -> anyhow::Result<App> {
@@ -188,6 +193,8 @@ fn app(
         None => format!("http://{}", addresses.shop),
     };
     Ok(App(Arc::new(app::Shared {
+        refusals: refusals::Refusals::start(model.pool.clone()),
+        analytics_limits: analytics::Limits::default(),
         model,
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),
@@ -202,7 +209,7 @@ fn app(
         hold_ttl: settings.hold_ttl,
         expiry_grace: settings.expiry_grace,
         webhook_secrets: settings.stripe_webhook_secrets,
-        operator_token: operator_token(settings.operator_token, settings.operator_listen)?,
+        tokens,
         trusted_proxies: settings.trusted_proxies,
         holds_per_address: settings.holds_per_address,
         temporal_ui_url: settings.temporal_ui_url.trim_end_matches('/').to_owned(),

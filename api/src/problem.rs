@@ -52,7 +52,9 @@ problems! {
     Unauthorized "unauthorized" UNAUTHORIZED "The operator token is missing or wrong"
         "Send 'Authorization: Bearer' with the operator token.",
     CrossOrigin "cross-origin" FORBIDDEN "A write by cookie came from another origin"
-        "Send the order's secret in the Authorization header, or the request from the shop's own pages.",
+        "Send the secret or the token in the Authorization header, or the request from our own pages.",
+    Forbidden "forbidden" FORBIDDEN "This token may only read"
+        "Ask somebody whose role is 'operator', or for a token of that role.",
     CheckoutNotFound "checkout-not-found" NOT_FOUND "There is no such checkout"
         "Look at the id, and at the secret: another secret's checkout is as if it did not exist.",
     UnknownSku "unknown-sku" NOT_FOUND "The shop has no such product"
@@ -96,6 +98,8 @@ problems! {
         "A refund id is one refund. Make a new one.",
     TooManyHolds "too-many-holds" TOO_MANY_REQUESTS "Too many open holds from this address"
         "Pay or cancel one, or wait until one has ended.",
+    TooManyReports "too-many-reports" TOO_MANY_REQUESTS "Too many reports"
+        "This address, or this session, has reported more than any shopper does. Report the rest after 'Retry-After' seconds: events count once, and may be seven days late.",
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong here"
         "It is in our log under the request's id. The same request is safe to repeat.",
     DatabaseUnavailable "database-unavailable" SERVICE_UNAVAILABLE "The shop's database can't be reached"

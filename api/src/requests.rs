@@ -62,6 +62,8 @@ impl PayRequest {
 /// `PUT /v1/products/{sku}`
 #[derive(Clone, Debug)]
 pub struct PutProduct {
+    pub change_id: Option<Uuid>,
+    pub reason: Option<String>,
     pub name: String,
     pub description: String,
     pub image_url: Option<String>,
@@ -72,6 +74,8 @@ impl PutProduct {
     /// Reads the body.
     pub fn read(body: &Value) -> Answer<Self> {
         let mut reader = Reader::new(body, "");
+        let change_id = reader.optional_text("change_id", uuid);
+        let reason = reader.optional_text("reason", plain_text(1, 500));
         let name = reader.text("name", plain_text(1, 200));
         let description = reader.text("description", plain_text(0, 5_000));
         let image_url = reader.optional_text("image_url", image_url);
@@ -84,11 +88,48 @@ impl PutProduct {
         }
         let all = name.zip(description).zip(price);
         reader.finish(all.map(|((name, description), price)| Self {
+            change_id,
+            reason,
             name,
             description,
             image_url,
             price,
         }))
+    }
+}
+
+/// `POST /v1/orders/{order_id}/cancel` and `/retry`
+#[derive(Clone, Debug)]
+pub struct ChangeOrder {
+    pub change_id: Uuid,
+    pub reason: String,
+}
+
+impl ChangeOrder {
+    /// Reads the body.
+    pub fn read(body: &Value) -> Answer<Self> {
+        let mut reader = Reader::new(body, "");
+        let id = reader.text("change_id", uuid);
+        let reason = reader.text("reason", plain_text(1, 500));
+        let both = id.zip(reason);
+        reader.finish(both.map(|(change_id, reason)| Self { change_id, reason }))
+    }
+}
+
+/// `POST /v1/webhooks/{event_id}/replay`
+#[derive(Clone, Debug)]
+pub struct Replay {
+    pub change_id: Option<Uuid>,
+    pub reason: Option<String>,
+}
+
+impl Replay {
+    /// Reads the body.
+    pub fn read(body: &Value) -> Answer<Self> {
+        let mut reader = Reader::new(body, "");
+        let change_id = reader.optional_text("change_id", uuid);
+        let reason = reader.optional_text("reason", plain_text(1, 500));
+        reader.finish(Some(Self { change_id, reason }))
     }
 }
 

@@ -9,14 +9,21 @@ use temporalio_client::{
     WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
     WorkflowStartOptions,
     errors::{WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError},
-    tonic::Code,
+    tonic::{Code, IntoRequest},
 };
-use temporalio_common::{MemoValues, search_attributes::SearchAttributes};
+use temporalio_common::{
+    MemoValues,
+    protos::temporal::api::{
+        enums::v1::TaskQueueType, taskqueue::v1::TaskQueue,
+        workflowservice::v1::DescribeTaskQueueRequest,
+    },
+    search_attributes::SearchAttributes,
+};
 use workflows::{
     CancelAnswer, ChangeOutcome, ChangeRequest, Checkout, CheckoutInput, CheckoutMemo, Operator,
     Pay, PayAnswer, Reconcile, ReconcileInput, Refund, RefundInput, RefundRequest, TASK_QUEUE,
     reconcile,
-    search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL},
+    search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_ID, ORDER_TOTAL, about},
 };
 
 use uuid::Uuid;
@@ -67,6 +74,7 @@ impl Temporal {
                 CHECKOUT_STATE.value_set("awaiting_payment".to_owned()),
                 ORDER_TOTAL.value_set(total),
                 HOLD_EXPIRES_AT.value_set(ends.into()),
+                ORDER_ID.value_set(input.order_id.to_string()),
             ]))
             .memo(memos)
             .static_summary(summary)
@@ -129,7 +137,8 @@ impl Temporal {
                 .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
                 .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
                 .enable_eager_workflow_start(true)
-                .static_summary(format!("{}: {}", request.actor, request.reason))
+                .static_summary(request.summary())
+                .maybe_search_attributes(request.change.order_id().map(about))
                 .rpc_options(rpc(PATIENCE))
                 .build();
             let started = self.0.start_workflow(Operator::run, request.clone(), options);
@@ -160,6 +169,7 @@ impl Temporal {
             .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
             .enable_eager_workflow_start(true)
             .static_summary(summary.chars().take(200).collect::<String>())
+            .search_attributes(about(request.order_id))
             .rpc_options(rpc(PATIENCE))
             .build();
         let input = RefundInput::AskedFor(request);
@@ -183,6 +193,28 @@ impl Temporal {
         let handle = within(PATIENCE, started).await?.map_err(|error| unavailable(&error))?;
         let run_id = handle.run_id().and_then(|id| id.parse().ok());
         run_id.ok_or_else(|| Problem::new(Kind::Internal))
+    }
+
+    /// How many workers look for workflows to run.
+    pub async fn workers(&self) -> Answer<usize> {
+        let request = DescribeTaskQueueRequest {
+            namespace: self.0.options().namespace.clone(),
+            task_queue: Some(TaskQueue { name: TASK_QUEUE.to_owned(), ..TaskQueue::default() }),
+            task_queue_type: TaskQueueType::Workflow.into(),
+            ..DescribeTaskQueueRequest::default()
+        };
+        let mut service = self.0.connection().workflow_service();
+        let described = within(PATIENCE, service.describe_task_queue(request.into_request()));
+        let described = described.await?.map_err(|error| unavailable(&error))?;
+        Ok(described.into_inner().pollers.len())
+    }
+
+    /// Whether the schedule of reconciliations is paused, and when it begins the next.
+    pub async fn schedule(&self) -> Answer<(bool, Option<SystemTime>)> {
+        let handle = self.0.get_schedule_handle(reconcile::SCHEDULE_ID);
+        let described = within(PATIENCE, handle.describe(rpc(PATIENCE))).await?;
+        let described = described.map_err(|error| unavailable(&error))?;
+        Ok((described.paused(), described.future_action_times().first().copied()))
     }
 
     /// Whether Temporal answers.

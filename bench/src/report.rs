@@ -62,6 +62,12 @@ impl Report {
         self.compare(name, count <= at_most);
     }
 
+    /// A time, with the most that it should be.
+    pub fn milliseconds(&mut self, name: &str, milliseconds: f64, at_most: f64) {
+        println!("{name}: {milliseconds:.1} ms (goal <= {at_most} ms)");
+        self.compare(name, milliseconds <= at_most);
+    }
+
     /// The figures that the lines above are made of.
     pub fn raw(figures: &str) {
         println!("    {figures}");
@@ -104,9 +110,25 @@ pub fn p50_ms(durations: impl IntoIterator<Item = Duration>) -> f64 {
     median(durations.into_iter().map(|duration| duration.as_secs_f64() * 1e3))
 }
 
+/// What nineteen of twenty durations stay below, in milliseconds.
+pub fn p95_ms(durations: impl IntoIterator<Item = Duration>) -> f64 {
+    let mut durations: Vec<_> = durations.into_iter().collect();
+    durations.sort();
+    let place = (durations.len() * 19).div_ceil(20).saturating_sub(1);
+    durations.get(place).map_or(0.0, |duration| duration.as_secs_f64() * 1e3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "whole milliseconds are exact")]
+    fn one_in_twenty_is_past_the_95th_percentile() {
+        assert_eq!(p95_ms((1..=20).map(Duration::from_millis)), 19.0);
+        assert_eq!(p95_ms([Duration::from_millis(7)]), 7.0);
+        assert_eq!(p95_ms([]), 0.0);
+    }
 
     #[test]
     #[expect(clippy::float_cmp, reason = "halves are exact")]

@@ -1,16 +1,23 @@
 //! What the API reads, and the single rows that it appends. Opens no transactions.
 
 pub mod appends;
+pub mod audit;
 pub mod catalogue;
 mod feed;
 pub mod gather;
+pub mod funnel;
 pub mod hub;
 mod inbox_news;
-pub mod operators;
+pub mod movements;
+pub mod operator_tokens;
+pub mod order_search;
+pub mod order_story;
 pub mod orders;
+pub mod overview;
 mod pool;
 pub mod reconciliation;
 pub mod refunds;
+pub mod stock;
 pub mod webhooks;
 
 use std::sync::Arc;

@@ -3,7 +3,8 @@ import js from "@eslint/js";
 const inBrowsers = [
   "AbortController", "AbortSignal", "Blob", "CSS", "CustomEvent", "DocumentFragment", "Element",
   "Event", "EventSource", "EventTarget", "FormData", "HTMLAnchorElement", "HTMLButtonElement",
-  "HTMLElement", "HTMLFormElement", "HTMLImageElement", "HTMLInputElement", "HTMLTemplateElement",
+  "HTMLElement", "HTMLFormElement", "HTMLImageElement", "HTMLInputElement", "HTMLSelectElement",
+  "HTMLTemplateElement",
   "KeyboardEvent", "MessageChannel", "MouseEvent", "MutationObserver", "PerformanceObserver",
   "ResizeObserver", "Storage", "DOMException", "URL", "URLSearchParams", "btoa", "clearInterval",
   "clearTimeout", "console", "crypto", "customElements", "document", "fetch", "getComputedStyle",

@@ -137,10 +137,42 @@ def refund(case):
         case.body["lines"] = case.body["lines"][:1]
 
 
+def change_of_order(case):
+    """Each id is one change."""
+    case.path_parameters["order_id"] = PAID_ORDER
+    case.body["change_id"] = str(uuid.uuid4())
+
+
+def put_product(case):
+    operators_product(case)
+    if case.body.get("change_id"):
+        case.body["change_id"] = str(uuid.uuid4())
+
+
+def first_page_of_product(case):
+    operators_product(case)
+    first_page(case)
+
+
+def replay(case):
+    stored_event(case)
+    if isinstance(case.body, dict) and case.body.get("change_id"):
+        case.body["change_id"] = str(uuid.uuid4())
+
+
 def first_page(case):
     """A later page begins where the server said."""
     if case.query:
         case.query.pop("cursor", None)
+
+
+def funnel(case):
+    """Of a few days until tomorrow, of a product that there is, in a zone that there is."""
+    day = lambda ago: time.strftime("%Y-%m-%d", time.gmtime(time.time() - ago * 86_400))
+    zone = random.choice(["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+    sensible = {"from": day(3), "to": day(-1), "time_zone": zone, "sku": SKU}
+    for name in sensible.keys() & (case.query or {}).keys():
+        case.query[name] = sensible[name]
 
 
 def stored_event(case):
@@ -177,17 +209,22 @@ def cursor(sku):
 MAKE_SENSE = {
     "adjustStock": adjustment,
     "cancelCheckout": order,
+    "cancelOrder": change_of_order,
     "checkStock": cart,
     "followCheckout": order,
+    "listChanges": first_page,
+    "listMovements": first_page_of_product,
     "listOrders": first_page,
     "listProducts": product,
     "listStock": product,
     "listWebhooks": first_page,
     "payCheckout": payment,
-    "putProduct": operators_product,
+    "putProduct": put_product,
     "readCheckout": order,
+    "readFunnel": funnel,
     "refundOrder": refund,
-    "replayWebhook": stored_event,
+    "replayWebhook": replay,
+    "retryOrder": change_of_order,
     "reportAnalytics": report,
     "startCheckout": new_order,
     "takeWebhook": sign,

@@ -10,12 +10,13 @@ use crate::{Reply, Shopper, http_client, shop::OPERATOR_TOKEN};
 #[derive(Clone, Debug)]
 pub struct Operator {
     url: String,
+    token: String,
     http: reqwest::Client,
 }
 
 impl Operator {
     pub(crate) fn new(url: String) -> Self {
-        Self { url, http: http_client() }
+        Self { url, token: OPERATOR_TOKEN.to_owned(), http: http_client() }
     }
 
     /// The listener's address, `http://host:port`.
@@ -26,13 +27,19 @@ impl Operator {
 
     /// The bearer token.
     #[must_use]
-    pub fn token(&self) -> &'static str {
-        OPERATOR_TOKEN
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Somebody else, with a token of their own.
+    #[must_use]
+    pub fn with_token(self, token: String) -> Self {
+        Self { token, ..self }
     }
 
     /// A request with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(OPERATOR_TOKEN)
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
     /// A request without it.

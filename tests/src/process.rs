@@ -103,11 +103,11 @@ impl Drop for Process {
     }
 }
 
-/// Runs `program` to its end, which has to be a good one.
+/// Runs `program` to its end, which has to be a good one; answers what it printed.
 ///
 /// # Panics
 /// When it is not.
-pub fn run_to_end(program: &Program) {
+pub fn run_to_end(program: &Program) -> String {
     let output = Command::new(&program.binary)
         .args(&program.arguments)
         .env_clear()
@@ -116,6 +116,7 @@ pub fn run_to_end(program: &Program) {
         .unwrap_or_else(|error| panic!("start {}: {error}", program.binary.display()));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} failed: {said}", program.binary.display());
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn lines_of(child: &mut Child, mut log: File) -> mpsc::Receiver<String> {

@@ -100,7 +100,7 @@ impl Shop {
             worker: Mutex::default(),
         };
         let setup = shop.program("worker", &["setup"]);
-        tokio::task::spawn_blocking(move || run_to_end(&setup)).await.unwrap();
+        tokio::task::spawn_blocking(move || drop(run_to_end(&setup))).await.unwrap();
         shop.start_worker();
         shop.start_api();
         shop.is_ready().await;
@@ -169,6 +169,21 @@ impl Shop {
             operator.adjust_stock(&sku, units).await;
         }
         sku
+    }
+
+    /// Runs `worker` with these arguments to its end; answers what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn worker_command(&self, arguments: &[&str]) -> String {
+        let program = self.program("worker", arguments);
+        tokio::task::spawn_blocking(move || run_to_end(&program)).await.unwrap()
+    }
+
+    /// An operator with a token of their own, made while the shop runs.
+    pub async fn operator_named(&self, name: &str, role: &str) -> Operator {
+        let token = self.worker_command(&["token", "add", "--name", name, "--role", role]).await;
+        self.operator().with_token(token)
     }
 
     /// The payments of an order, as the provider sees them.

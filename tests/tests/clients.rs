@@ -45,6 +45,12 @@ async fn shoppers_see_what_they_should_in_a_real_browser() {
 }
 
 #[tokio::test]
+async fn operators_see_and_do_what_they_should_in_a_real_browser() {
+    let shop = Shop::open(ShopOptions::default()).await;
+    passes(browser_tests("operating", &shop), "browser").await;
+}
+
+#[tokio::test]
 async fn holds_that_end_are_explained_in_a_real_browser() {
     let shop = Shop::open(ShopOptions { hold_ttl: "12s", ..ShopOptions::default() }).await;
     passes(browser_tests("short-holds", &shop), "browser").await;

@@ -23,6 +23,7 @@ mod faults {
     mod recordings;
     mod replayer;
     mod saga;
+    mod searches;
     mod second_run;
     mod secrecy;
     mod sessions;

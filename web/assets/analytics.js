@@ -7,6 +7,8 @@ import { uuid } from "./api.js";
 
 /** As many as one report takes. */
 const MOST = 50;
+/** How many are kept while the browser takes no report. */
+const MOST_WAITING = 500;
 /** @type {{kind: Kind, sku?: string, at: string}[]} */
 let waiting = [];
 let session = "";
@@ -19,14 +21,20 @@ const asksNotToBeFollowed = () =>
 export function track(kind, sku) {
   if (asksNotToBeFollowed()) return;
   waiting.push({ kind, ...(sku ? { sku } : {}), at: new Date().toISOString() });
+  waiting = waiting.slice(-MOST_WAITING);
   if (waiting.length >= MOST) send();
 }
 
+/** What the browser does not take now goes with the next report. The shop counts an event once,
+ * and one that it refuses does not hurt the others: nothing has to be sent again. */
 function send() {
-  if (waiting.length === 0) return;
-  const body = JSON.stringify({ session_id: sessionId(), events: waiting });
-  // A text goes as text/plain.
-  if (navigator.sendBeacon("/v1/analytics", body)) waiting = [];
+  while (waiting.length > 0) {
+    const events = waiting.slice(0, MOST);
+    // A text goes as text/plain.
+    const body = JSON.stringify({ session_id: sessionId(), events });
+    if (!navigator.sendBeacon("/v1/analytics", body)) return;
+    waiting = waiting.slice(MOST);
+  }
 }
 
 /** Of this tab, until it is closed. */

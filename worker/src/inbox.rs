@@ -22,7 +22,7 @@ use temporalio_client::{
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use workflows::{Checkout, PaymentEvent, Settle, SettleInput, TASK_QUEUE};
+use workflows::{Checkout, PaymentEvent, Settle, SettleInput, TASK_QUEUE, search::about};
 
 /// How many events are taken up at once.
 const A_HANDFUL: i64 = 100;
@@ -172,6 +172,7 @@ async fn settle(client: &Client, event: &DueEvent, order: OrderId) -> anyhow::Re
         .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
         .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
         .static_summary(format!("Late payment of order {order}"))
+        .search_attributes(about(order))
         .build();
     match client.start_workflow(Settle::run, input, options).await {
         Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Outcome::Late),

@@ -1,10 +1,10 @@
-//! The worker's binary: `worker run`, `worker setup`.
+//! The worker's binary: `worker run`, `worker setup`, `worker token`, `worker rebuild-funnel`.
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use startup::SharedSettings;
-use worker::{Settings, SetupSettings};
+use worker::{Settings, SetupSettings, TokenCommand};
 
 /// Runs Holdfast's workflows and activities.
 #[derive(Parser)]
@@ -30,6 +30,19 @@ enum Command {
         #[command(flatten)]
         settings: SetupSettings,
     },
+    /// Makes the funnel's counts anew from all events; safe while everything runs.
+    RebuildFunnel {
+        #[command(flatten)]
+        shared: SharedSettings,
+    },
+    /// Makes, lists and revokes the tokens of operators; only their hashes are kept.
+    Token {
+        /// Postgres, as its owner.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: String,
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
 }
 
 #[tokio::main]
@@ -45,6 +58,14 @@ async fn start() -> anyhow::Result<()> {
             startup::logging::start(&shared.logging)?;
             worker::setup(&shared, &settings).await
         }
+        Command::RebuildFunnel { shared } => {
+            startup::logging::start(&shared.logging)?;
+            worker::rebuild_funnel(&shared).await
+        }
+        Command::Token { database_url, command } => {
+            tell(&worker::tokens(&database_url, &command).await?);
+            Ok(())
+        }
     }
 }
 
@@ -55,6 +76,12 @@ async fn run(shared: SharedSettings, settings: Settings) -> anyhow::Result<()> {
     let prepared = worker::prepare(&shared, &settings, client, None).await?;
     announce();
     prepared.run(stop).await
+}
+
+/// Tells whoever asked.
+#[expect(clippy::print_stdout, reason = "what a command was asked for")]
+fn tell(answer: &str) {
+    println!("{answer}");
 }
 
 /// Tells whoever started this process that it is up.

@@ -18,7 +18,7 @@ use temporalio_common::protos::temporal::api::{
 };
 use workflows::{
     Reconcile, ReconcileInput, TASK_QUEUE, reconcile,
-    search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_TOTAL},
+    search::{CHECKOUT_STATE, HOLD_EXPIRES_AT, ORDER_ID, ORDER_TOTAL},
 };
 
 /// How long Temporal keeps workflows that have ended. Nothing of ours depends on it: Postgres
@@ -61,6 +61,7 @@ pub async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
         (CHECKOUT_STATE.name().to_owned(), IndexedValueType::Keyword as i32),
         (ORDER_TOTAL.name().to_owned(), IndexedValueType::Int as i32),
         (HOLD_EXPIRES_AT.name().to_owned(), IndexedValueType::Datetime as i32),
+        (ORDER_ID.name().to_owned(), IndexedValueType::Keyword as i32),
     ]);
     for _ in 0..120 {
         let Some(known) = known(client).await? else {

@@ -1,4 +1,4 @@
-//! Running: one Temporal worker for everything, the notifier, and the webhook inbox.
+//! Running: one Temporal worker for everything, the notifier, the webhook inbox, and the funnel.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use temporalio_sdk::{
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle, TASK_QUEUE};
 
-use crate::{inbox, notify};
+use crate::{funnel, inbox, notify};
 
 /// Connections for the notifier and the inbox.
 const NOTES_CONNECTIONS: u32 = 6;
@@ -41,6 +41,15 @@ pub struct Settings {
     /// Open checkouts kept in memory; further ones are replayed when something happens to them.
     #[arg(long, env = "WORKER_CACHED_WORKFLOWS", default_value_t = 20_000)]
     pub worker_cached_workflows: usize,
+
+    /// How long what browsers report is kept; what it counts for stays.
+    #[arg(
+        long,
+        env = "ANALYTICS_RETENTION",
+        default_value = "90d",
+        value_parser = funnel::parse_retention
+    )]
+    pub analytics_retention: Duration,
 }
 
 /// A worker that has everything it needs to run.
@@ -49,6 +58,7 @@ pub struct Prepared {
     /// For the inbox: what it loses in a crash it delivers again.
     notes: Database,
     listen_url: String,
+    analytics_retention: Duration,
     options: WorkerOptions,
 }
 
@@ -88,6 +98,7 @@ pub async fn prepare(
         client,
         notes,
         listen_url: shared.database_url.clone(),
+        analytics_retention: settings.analytics_retention,
         options: options(saga, reconciler, settings.worker_cached_workflows)?,
     })
 }
@@ -120,6 +131,11 @@ impl Prepared {
             self.listen_url.clone(),
             stop.clone(),
         ));
+        let counts = tokio::spawn(funnel::keep(
+            self.database.clone(),
+            self.analytics_retention,
+            stop.clone(),
+        ));
         let mut worker =
             Worker::new(&runtime, self.client, self.options).context("make the Temporal worker")?;
         let shut_down = worker.shutdown_handle();
@@ -137,6 +153,7 @@ impl Prepared {
             stopper
         );
         inbox.await.context("the inbox's task")?;
+        counts.await.context("the funnel's task")?;
         ran.context("the Temporal worker ended")
     }
 }

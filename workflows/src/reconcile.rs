@@ -16,6 +16,7 @@ use crate::{
     activities::{Checked, RecordFinding, SagaActivities},
     checkout::options,
     conclude::{self, Conclude},
+    search::about,
 };
 
 /// The id of a run that somebody asks for.
@@ -125,6 +126,17 @@ pub enum Repair {
 }
 
 impl Repair {
+    /// The order that it is about.
+    #[must_use]
+    pub fn order_id(&self) -> OrderId {
+        match self {
+            Self::Conclude { order_id } => *order_id,
+            Self::Settle { settle } => settle.order_id,
+            Self::Refund { refund } => refund.order_id(),
+            Self::Dispute { dispute } => dispute.order_id,
+        }
+    }
+
     /// The workflow that does it.
     #[must_use]
     pub fn workflow_id(&self) -> String {
@@ -199,7 +211,8 @@ impl Reconcile {
             .workflow_id(repair.workflow_id())
             .parent_close_policy(ParentClosePolicy::Abandon)
             .cancellation_token(WorkflowCancellationToken::new())
-            .static_summary("Begun by reconciliation".to_owned())
+            .static_summary(format!("Begun by reconciliation for order {}", repair.order_id()))
+            .search_attributes(about(repair.order_id()))
             .build();
         match repair.clone() {
             Repair::Conclude { order_id } => {

@@ -81,6 +81,12 @@ impl RefundInput {
     pub fn refund_id(&self) -> RefundId {
         self.seen().refund_id
     }
+
+    /// Whose money.
+    #[must_use]
+    pub fn order_id(&self) -> OrderId {
+        self.seen().order_id
+    }
 }
 
 /// Says that the provider has said something.

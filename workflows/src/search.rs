@@ -1,6 +1,7 @@
 //! What operators search workflows by. Registered by `worker setup`.
 
-use temporalio_common::search_attributes::{SearchAttributeKey, Timestamp};
+use domain::OrderId;
+use temporalio_common::search_attributes::{SearchAttributeKey, SearchAttributes, Timestamp};
 
 /// Where the order stands: the name of a `domain::OrderState`.
 ///
@@ -13,3 +14,12 @@ pub const ORDER_TOTAL: SearchAttributeKey<i64> = SearchAttributeKey::int("OrderT
 /// When the hold ends.
 pub const HOLD_EXPIRES_AT: SearchAttributeKey<Timestamp> =
     SearchAttributeKey::datetime("HoldExpiresAt");
+/// The order that a workflow is about: the checkout itself, its refunds, disputes, late payments,
+/// and what operators did to it. One search finds them all.
+pub const ORDER_ID: SearchAttributeKey<String> = SearchAttributeKey::keyword("OrderId");
+
+/// Of a workflow that is about an order.
+#[must_use]
+pub fn about(order: OrderId) -> SearchAttributes {
+    SearchAttributes::new([ORDER_ID.value_set(order.to_string())])
+}

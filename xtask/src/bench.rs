@@ -20,9 +20,14 @@ pub struct Options {
     #[arg(long)]
     release: bool,
 
-    /// Measures this alone: orders, histories, throughput, reads, payments or storefront.
+    /// Measures this alone: orders, histories, throughput, reads, payments, storefront,
+    /// orders-search or funnel.
     #[arg(long)]
     only: Option<String>,
+
+    /// How many events the funnel is made of.
+    #[arg(long)]
+    events: Option<u64>,
 }
 
 impl Options {
@@ -69,6 +74,9 @@ fn measure(options: &Options, servers: &Servers) -> Command {
     }
     if let Some(only) = &options.only {
         command.args(["--only", only]);
+    }
+    if let Some(events) = options.events {
+        command.args(["--events", &events.to_string()]);
     }
     // A user's own Temporal is not the one to measure on.
     for (name, _) in env::vars_os() {

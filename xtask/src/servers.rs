@@ -30,6 +30,7 @@ pub enum Durability {
 pub struct Servers {
     postgres: cluster::Cluster,
     temporal: Option<(Running, SocketAddr)>,
+    temporal_cli: Option<PathBuf>,
     record: Record,
     folder: PathBuf,
     data: PathBuf,
@@ -46,6 +47,7 @@ impl Servers {
         let cli = temporal::cli(task)?;
         let mut servers = Self::start_postgres(durability, task)?;
         servers.start_temporal(&cli, &task.stop)?;
+        servers.temporal_cli = Some(cli);
         task.progress.done("Postgres and Temporal run, fresh");
         Ok(servers)
     }
@@ -68,7 +70,7 @@ impl Servers {
         let postgres = binaries.start(&data, &log, further, &task.stop)?;
         let record = Record::at(folder.join("running"));
         record.write([&postgres.server].into_iter())?;
-        Ok(Self { postgres, temporal: None, record, folder, data })
+        Ok(Self { postgres, temporal: None, temporal_cli: None, record, folder, data })
     }
 
     fn start_temporal(&mut self, cli: &Path, stop: &Stop) -> anyhow::Result<()> {
@@ -105,6 +107,9 @@ impl Servers {
         ];
         if let Some((_, address)) = &self.temporal {
             variables.push(("TEST_TEMPORAL_ADDRESS", address.to_string()));
+        }
+        if let Some(cli) = &self.temporal_cli {
+            variables.push(("TEST_TEMPORAL_CLI", cli.to_string_lossy().into_owned()));
         }
         variables
     }

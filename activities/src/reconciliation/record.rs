@@ -46,8 +46,8 @@ pub(super) async fn finding(
             on conflict do nothing
             returning detail
         )
-        insert into operator_changes (change_id, kind, actor, reason, request, outcome)
-        select $6, 'repair', 'reconcile', detail, $7, $8 from found where $9",
+        insert into operator_changes (change_id, kind, actor, reason, subject, request, outcome)
+        select $6, 'repair', 'reconcile', detail, $3, $7, $8 from found where $9",
         run,
         kind,
         finding.subject,

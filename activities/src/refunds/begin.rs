@@ -92,8 +92,8 @@ async fn write_pending(
             select refund_id, line.*
             from refund, unnest($7::text[], $8::integer[], $9::boolean[]) as line
         ), audit as (
-            insert into operator_changes (change_id, kind, actor, reason, request, outcome)
-            select refund_id, 'refund', $4, coalesce($5, ''), $6, $10 from refund
+            insert into operator_changes (change_id, kind, actor, reason, subject, request, outcome)
+            select refund_id, 'refund', $4, coalesce($5, ''), $2::uuid::text, $6, $10 from refund
         ), changed as (
             update orders
             set refund_pending_minor = refund_pending_minor + $3,
@@ -132,8 +132,8 @@ async fn write_refused(
             values ($1, $2, 'operator', 'refused', $3, $4, $5, $6)
             returning refund_id
         )
-        insert into operator_changes (change_id, kind, actor, reason, request, outcome)
-        select refund_id, 'refund', $3, coalesce($4, ''), $5, $6 from refund",
+        insert into operator_changes (change_id, kind, actor, reason, subject, request, outcome)
+        select refund_id, 'refund', $3, coalesce($4, ''), $2::uuid::text, $5, $6 from refund",
         request.refund_id.0,
         request.order_id.0,
         request.actor,

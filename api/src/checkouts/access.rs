@@ -37,7 +37,7 @@ impl Access {
     /// any page's request, so that the page has to be one of ours.
     pub fn for_write(headers: &HeaderMap, app: &App) -> Answer<Self> {
         let access = Self::of(headers)?;
-        if access.by_cookie && !same_origin(headers, &app.public_url) {
+        if access.by_cookie && !same_origin(headers, Some(&app.public_url)) {
             return Err(Problem::new(Kind::CrossOrigin));
         }
         Ok(access)
@@ -71,13 +71,15 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-fn same_origin(headers: &HeaderMap, public_url: &str) -> bool {
+/// Whether a page of ours sent the request: one of the host that it was sent to, or of the address
+/// that the shop is known by.
+pub fn same_origin(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else {
         return false;
     };
     let host = text(header::HOST).unwrap_or_default();
-    origin == public_url || origin.split_once("://").is_some_and(|(_, theirs)| theirs == host)
+    Some(origin) == public_url || origin.split_once("://").is_some_and(|(_, theirs)| theirs == host)
 }
 
 #[cfg(test)]
@@ -106,9 +108,9 @@ mod tests {
 
     #[test]
     fn another_sites_page_is_not_ours() {
-        let shop = "http://shop.example";
+        let shop = Some("http://shop.example");
         let host = ("host", "shop.example");
-        assert!(same_origin(&headers(&[("origin", shop), host]), shop));
+        assert!(same_origin(&headers(&[("origin", "http://shop.example"), host]), shop));
         assert!(!same_origin(&headers(&[("origin", "http://evil.example"), host]), shop));
         assert!(!same_origin(&headers(&[("origin", "null"), host]), shop));
         assert!(!same_origin(&headers(&[host]), shop));

@@ -21,8 +21,11 @@ use read_model::{Checkout, StoredOrder, hub::Subscription};
 use tokio::time::Instant;
 use workflows::CheckoutMemo;
 
-pub use self::view::{checkout_json, rfc3339};
 use self::{access::Access, view::reserving_json};
+pub use self::{
+    access::same_origin,
+    view::{checkout_json, rfc3339},
+};
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},

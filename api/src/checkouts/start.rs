@@ -88,7 +88,10 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
             SecondLook::AlreadyStarted(memo) => {
                 return follow(app, &asked, memo, StatusCode::OK).await;
             }
-            SecondLook::No(refusal) => return Err(Problem::refused(&refusal)),
+            SecondLook::No(refusal) => {
+                app.refusals.note(asked.order, &asked.request.lines, &refusal);
+                return Err(Problem::refused(&refusal));
+            }
         },
     };
     let client_key = match limit_holds(app, &asked).await {

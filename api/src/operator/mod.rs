@@ -1,26 +1,34 @@
 //! The operators' listener: what they read, and what they change.
 
 mod access;
+mod audit;
+mod dashboard;
+mod funnel;
+mod order_changes;
 mod orders;
+mod overview;
 mod page;
 mod products;
 mod reconciliation;
 mod refunds;
+mod session;
 mod stock;
+mod tokens;
 mod webhooks;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{ConnectInfo, Request, State},
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::{Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
 use workflows::{Change, ChangeOutcome, ChangeRequest};
 
+use self::tokens::Operator;
+pub use self::tokens::Tokens;
 use crate::{
     app::App,
     pages::{self, openapi},
@@ -33,29 +41,33 @@ pub fn router(app: &App) -> Router<App> {
         SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     guarded()
         .route_layer(no_store)
-        .route_layer(from_fn_with_state(app.clone(), access::require_token))
+        .route_layer(from_fn_with_state(app.clone(), access::guard))
+        .merge(dashboard::router().route_layer(from_fn_with_state(app.clone(), access::guard_page)))
+        .merge(session::router())
         .merge(open())
 }
 
-/// What takes the operator token.
+/// The API that takes an operator's token.
 pub fn guarded() -> Router<App> {
     Router::new()
+        .merge(audit::router())
+        .merge(funnel::router())
+        .merge(order_changes::router())
         .merge(orders::router())
+        .merge(overview::router())
         .merge(products::router())
         .merge(reconciliation::router())
         .merge(refunds::router())
         .merge(stock::router())
         .merge(webhooks::router())
-        .route("/v1/audit", get(audit))
 }
 
-/// What does not.
+/// What takes none.
 pub fn open() -> Router<App> {
     Router::new()
         .merge(crate::health::router())
         .merge(pages::explanations())
         .merge(pages::docs())
-        .route("/", get(|| async { Html(include_str!("../../templates/operator.html")) }))
         .route(
             "/openapi.json",
             get(|| async { openapi(include_str!("../../openapi/operator.json")) }),
@@ -66,25 +78,21 @@ pub fn open() -> Router<App> {
 /// Makes a change, once, and answers what came of it.
 async fn change(
     app: &App,
+    operator: &Operator,
     change_id: uuid::Uuid,
     reason: String,
     change: Change,
 ) -> Answer<ChangeOutcome> {
-    let request = ChangeRequest { change_id, actor: "operator".into(), reason, change };
+    let request = ChangeRequest { change_id, actor: operator.name.clone(), reason, change };
     let outcome = app.temporal.change(request.clone()).await?;
     match &request.change {
         // Whoever asks this node next finds the change.
         Change::PutProduct { sku, .. } | Change::AdjustStock { sku, .. } => {
             app.model.catalogue.refresh(&app.model.pool, &[sku.to_string()]).await?;
         }
-        Change::ReplayWebhook { .. } => {}
+        Change::ReplayWebhook { .. } | Change::CancelOrder { .. } | Change::RetryOrder { .. } => {}
     }
     Ok(outcome)
-}
-
-async fn audit(State(app): State<App>) -> Answer<Json<Value>> {
-    let rows = read_model::operators::audit(&app.model.pool, 100).await?;
-    Ok(Json(json!({"changes": rows})))
 }
 
 /// Prometheus's page: without a token for whoever is on this machine.
@@ -93,8 +101,12 @@ async fn metrics(
     ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
     request: Request,
 ) -> Response {
-    if !peer.ip().is_loopback() && !access::has_token(&app, request.headers()) {
-        return Problem::new(Kind::Unauthorized).into_response();
+    if !peer.ip().is_loopback() {
+        match access::by_token(&app, request.headers()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Problem::new(Kind::Unauthorized).into_response(),
+            Err(problem) => return problem.into_response(),
+        }
     }
     (StatusCode::OK, app.metrics.render()).into_response()
 }

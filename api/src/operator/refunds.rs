@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use workflows::RefundRequest;
 
+use super::{orders::temporal_url, tokens::Operator};
 use crate::{
     app::App,
     body::JsonBody,
@@ -37,12 +38,13 @@ pub fn router() -> Router<App> {
 
 async fn refund(
     State(app): State<App>,
+    operator: Operator,
     Path(order): Path<String>,
     body: JsonBody,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let order_id: OrderId = order.parse().map_err(|_| Problem::new(Kind::OrderNotFound))?;
     let AskRefund { refund_id, ask, reason } = AskRefund::read(&body.0)?;
-    let request = RefundRequest { refund_id, order_id, ask, actor: "operator".into(), reason };
+    let request = RefundRequest { refund_id, order_id, ask, actor: operator.name, reason };
     let known = refunds::refund(&app.model.pool, refund_id).await?;
     if known.is_none() {
         if refunds::is_another_change(&app.model.pool, refund_id).await? {
@@ -58,7 +60,7 @@ async fn refund(
             decided(&app, refund_id).await?
         }
     };
-    answer(&request, &stored)
+    answer(&app, &request, &stored)
 }
 
 /// Refuses what can't be refunded as things stand; the refund's id stays usable.
@@ -83,14 +85,18 @@ async fn decided(app: &App, refund: RefundId) -> Answer<StoredRefund> {
     }
 }
 
-fn answer(request: &RefundRequest, stored: &StoredRefund) -> Answer<(StatusCode, Json<Value>)> {
+fn answer(
+    app: &App,
+    request: &RefundRequest,
+    stored: &StoredRefund,
+) -> Answer<(StatusCode, Json<Value>)> {
     let before: Option<RefundRequest> = serde_json::from_value(stored.request.clone()).ok();
     if before.is_none_or(|before| !before.is_the_same(request)) {
         return Err(Problem::new(Kind::RefundIdReused));
     }
     match &stored.refusal {
         Some(refusal) => Err(refused(refusal)),
-        None => Ok((StatusCode::ACCEPTED, Json(refund_json(&stored.view)))),
+        None => Ok((StatusCode::ACCEPTED, Json(refund_json(app, &stored.view)))),
     }
 }
 
@@ -118,12 +124,13 @@ fn refused(refusal: &RefundRefusal) -> Problem {
 }
 
 /// A refund as operators see it.
-pub fn refund_json(refund: &RefundView) -> Value {
+pub fn refund_json(app: &App, refund: &RefundView) -> Value {
     json!({
         "refund_id": refund.refund_id, "order_id": refund.order_id, "state": refund.state,
         "amount": refund.amount, "lines": refund.lines, "reason": refund.reason,
         "origin": refund.origin, "failure": refund.failure,
         "provider_refund": refund.provider_refund,
+        "temporal_url": temporal_url(app, &RefundId(refund.refund_id).workflow_id()),
         "created_at": rfc3339(refund.created_at), "updated_at": rfc3339(refund.updated_at),
     })
 }

@@ -12,15 +12,17 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use workflows::{Change, ChangeOutcome};
 
-use super::{change, page};
+use super::{change, page, tokens::Operator};
 use crate::{
     app::App,
+    body::OptionalJsonBody,
     problem::{Answer, Kind, Problem},
+    requests::Replay,
 };
 
 /// What becomes of an event: `pending` while it waits, `failing` when it was taken up and must be
 /// again.
-const OUTCOMES: [&str; 7] =
+pub const OUTCOMES: [&str; 7] =
     ["pending", "failing", "delivered", "known", "late", "ignored", "foreign"];
 
 /// The paths of webhooks.
@@ -30,14 +32,19 @@ pub fn router() -> Router<App> {
         .route("/v1/webhooks/{event_id}/replay", post(replay))
 }
 
-#[derive(Deserialize)]
-struct Filter {
-    outcome: Option<String>,
-    cursor: Option<String>,
-    limit: Option<String>,
+/// Which events are looked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Filter {
+    /// Those that this became of.
+    pub outcome: Option<String>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+    /// How many.
+    pub limit: Option<String>,
 }
 
-async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Json<Value>> {
+/// A page of events, and where the next one begins.
+pub async fn find(app: &App, filter: &Filter) -> Answer<(Vec<WebhookRow>, Option<String>)> {
     let outcome = filter.outcome.as_deref();
     if outcome.is_some_and(|outcome| !OUTCOMES.contains(&outcome)) {
         let known = OUTCOMES.join(", ");
@@ -49,6 +56,11 @@ async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Js
     let mut rows = webhooks::webhooks(&app.model.pool, outcome, before, fetch).await?;
     let place = |row: &WebhookRow| (row.received_at, row.event_id.clone());
     let next = page::cut(&mut rows, limit, place);
+    Ok((rows, next))
+}
+
+async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Json<Value>> {
+    let (rows, next) = find(&app, &filter).await?;
     Ok(Json(json!({"webhooks": rows, "next_cursor": next})))
 }
 
@@ -56,24 +68,32 @@ async fn list(State(app): State<App>, Query(filter): Query<Filter>) -> Answer<Js
 /// now, so that it may be asked for as often as one likes.
 async fn replay(
     State(app): State<App>,
+    operator: Operator,
     Path(event_id): Path<String>,
+    OptionalJsonBody(body): OptionalJsonBody,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    find(&app, &event_id).await?;
+    let Replay { change_id, reason } = Replay::read(&body.unwrap_or_else(|| json!({})))?;
+    one(&app, &event_id).await?;
+    let change_id = change_id.unwrap_or_else(Uuid::now_v7);
+    let reason = reason.unwrap_or_else(|| "webhook replayed".to_owned());
     let replay = Change::ReplayWebhook { event_id: event_id.clone() };
-    match change(&app, Uuid::now_v7(), "webhook replayed".into(), replay).await? {
+    match change(&app, &operator, change_id, reason, replay).await? {
         ChangeOutcome::WebhookDue => {
-            Ok((StatusCode::ACCEPTED, Json(json!(find(&app, &event_id).await?))))
+            Ok((StatusCode::ACCEPTED, Json(json!(one(&app, &event_id).await?))))
         }
+        ChangeOutcome::IdReused => Err(Problem::new(Kind::ChangeIdReused)),
         ChangeOutcome::UnknownWebhook => Err(Problem::new(Kind::WebhookNotFound)),
         ChangeOutcome::ProductPut { .. }
         | ChangeOutcome::StockAdjusted { .. }
         | ChangeOutcome::UnknownSku
         | ChangeOutcome::BelowHeldAndSold { .. }
-        | ChangeOutcome::IdReused => Err(Problem::new(Kind::Internal)),
+        | ChangeOutcome::OrderToBeTold { .. }
+        | ChangeOutcome::OrderIsPastIt { .. }
+        | ChangeOutcome::UnknownOrder => Err(Problem::new(Kind::Internal)),
     }
 }
 
-async fn find(app: &App, event_id: &str) -> Answer<WebhookRow> {
+async fn one(app: &App, event_id: &str) -> Answer<WebhookRow> {
     let not_found = || Problem::new(Kind::WebhookNotFound);
     if event_id.contains('\0') {
         return Err(not_found());

@@ -21,11 +21,14 @@ use axum::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-pub use self::{assets::serve_from, policy::CardScript, storefront::Pages};
-use self::{
-    policy::Policy,
-    style::{Look, Style, style},
+pub use self::{
+    assets::serve_from,
+    policy::{CardScript, Policy},
+    price::price,
+    storefront::Pages,
+    style::{Look, style},
 };
+use self::style::Style;
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
@@ -122,6 +125,6 @@ fn render(page: &impl Template) -> Answer<String> {
 }
 
 /// The address of a file of `web/assets`, for templates.
-fn asset(name: impl AsRef<str>) -> String {
+pub fn asset(name: impl AsRef<str>) -> String {
     assets::address(name.as_ref())
 }

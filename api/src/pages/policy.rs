@@ -80,6 +80,22 @@ impl Policy {
         );
         let payment =
             if script.is_some() { format!("self \"{}\"", first(frames)) } else { String::new() };
+        Self::of(content, &payment)
+    }
+
+    /// For a page of the operators' dashboard, of this `style`: its own scripts and pictures, nothing
+    /// else.
+    pub fn for_operators(style: &Style) -> Self {
+        let style = &style.hash;
+        let content = format!(
+            "default-src 'none'; script-src 'self'; style-src {style}; img-src 'self'; \
+             connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+             require-trusted-types-for 'script'; trusted-types 'none'"
+        );
+        Self::of(content, "")
+    }
+
+    fn of(content: String, payment: &str) -> Self {
         let permissions = format!(
             "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
              hid=(), magnetometer=(), microphone=(), midi=(), payment=({payment}), serial=(), \

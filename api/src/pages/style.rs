@@ -25,6 +25,8 @@ pub enum Look {
     Receipt,
     /// Words alone.
     Plain,
+    /// The operators' dashboard.
+    Operators,
 }
 
 /// On every page.
@@ -33,8 +35,15 @@ const COMMON: [&str; 5] = ["tokens", "base", "frame", "controls", "words"];
 const LAST: &str = "modes";
 
 impl Look {
-    const ALL: [Self; 6] =
-        [Self::Goods, Self::Product, Self::Cart, Self::Till, Self::Receipt, Self::Plain];
+    const ALL: [Self; 7] = [
+        Self::Goods,
+        Self::Product,
+        Self::Cart,
+        Self::Till,
+        Self::Receipt,
+        Self::Plain,
+        Self::Operators,
+    ];
 
     const fn own_sheets(self) -> &'static [&'static str] {
         match self {
@@ -44,6 +53,7 @@ impl Look {
             Self::Till => &["summary", "till", "contact"],
             Self::Receipt => &["summary", "receipt"],
             Self::Plain => &["problems"],
+            Self::Operators => &["operators"],
         }
     }
 }

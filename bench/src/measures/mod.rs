@@ -1,7 +1,9 @@
 //! What is measured, one file for each kind of figure.
 
+mod funnel;
 mod history;
 mod one_client;
+mod orders_search;
 mod payments;
 mod reads;
 mod reservations;
@@ -25,6 +27,10 @@ pub struct Options {
     /// Measures this alone.
     #[arg(long)]
     pub only: Option<Kind>,
+
+    /// How many events the funnel is made of. [default: 10 million; with --quick 100,000]
+    #[arg(long)]
+    pub events: Option<i64>,
 }
 
 /// The kinds of figures.
@@ -44,6 +50,10 @@ pub enum Kind {
     Reservations,
     /// The shop's pages.
     Storefront,
+    /// An operator's search among very many orders.
+    OrdersSearch,
+    /// The operators' funnel, over many events.
+    Funnel,
 }
 
 impl Options {
@@ -91,6 +101,14 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if wanted(Kind::Storefront) {
         progress("the storefront");
         storefront::measure(&world, *options, &mut report).await?;
+    }
+    if wanted(Kind::OrdersSearch) {
+        orders_search::measure(&world, *options, &mut report).await?;
+    }
+    // It fills the shop's database: whatever is measured after it would be slower.
+    if wanted(Kind::Funnel) {
+        progress("the funnel");
+        funnel::measure(&world, *options, &mut report).await?;
     }
     report.conclude();
     Ok(())

@@ -11,7 +11,9 @@ use domain::{OrderId, RefundState};
 use temporalio_client::{
     Client, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
 };
-use workflows::{Dispute, Refund, RefundEvent, RefundInput, SeenDispute, SeenRefund, TASK_QUEUE};
+use workflows::{
+    Dispute, Refund, RefundEvent, RefundInput, SeenDispute, SeenRefund, TASK_QUEUE, search::about,
+};
 
 /// Wakes the workflow of a refund. One that was made at the provider gets an id that is made from
 /// the provider's.
@@ -30,7 +32,7 @@ pub(super) async fn refund(
     }
     let provider_refund = Some(object.id.clone());
     let seen = SeenRefund { refund_id, order_id: order, provider_refund };
-    let options = options(refund_id.workflow_id(), format!("A refund of order {order}"));
+    let options = options(refund_id.workflow_id(), format!("A refund of order {order}"), order);
     let said = RefundEvent { event_id: event.event_id.clone() };
     client
         .signal_with_start_workflow(
@@ -53,7 +55,7 @@ pub(super) async fn dispute(
 ) -> anyhow::Result<Outcome> {
     let object = event.object.as_ref().context("the event names no dispute")?;
     let seen = SeenDispute { dispute_id: object.id.clone(), order_id: order };
-    let options = options(seen.workflow_id(), format!("A dispute of order {order}"));
+    let options = options(seen.workflow_id(), format!("A dispute of order {order}"), order);
     let said = RefundEvent { event_id: event.event_id.clone() };
     client
         .signal_with_start_workflow(Dispute::run, seen, Dispute::dispute_event, said, options)
@@ -69,10 +71,11 @@ const fn is_over(state: RefundState) -> bool {
     }
 }
 
-fn options(workflow_id: String, summary: String) -> WorkflowStartOptions {
+fn options(workflow_id: String, summary: String, order: OrderId) -> WorkflowStartOptions {
     WorkflowStartOptions::new(TASK_QUEUE, workflow_id)
         .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
         .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
         .static_summary(summary)
+        .search_attributes(about(order))
         .build()
 }

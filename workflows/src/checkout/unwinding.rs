@@ -12,6 +12,7 @@ use super::{Checkout, options};
 use crate::{
     Settle, SettleInput,
     activities::{ClosePayment, ClosedPayment, Release, SagaActivities},
+    search::about,
 };
 
 /// How long the provider is asked even when the grace is over, such as after an outage of our own:
@@ -108,6 +109,7 @@ impl Checkout {
             .parent_close_policy(ParentClosePolicy::Abandon)
             .cancellation_token(WorkflowCancellationToken::new())
             .static_summary(format!("Late payment of order {order_id}"))
+            .search_attributes(about(order_id))
             .build();
         // Already started is as good: the same intent is settled once.
         drop(ctx.start_child_workflow(Settle::run, input, options).await);

@@ -10,6 +10,7 @@ pub const PROBLEMS: &[(&str, u16)] = &[
     ("missing-secret", 401),
     ("unauthorized", 401),
     ("cross-origin", 403),
+    ("forbidden", 403),
     ("checkout-not-found", 404),
     ("unknown-sku", 404),
     ("order-not-found", 404),
@@ -29,6 +30,7 @@ pub const PROBLEMS: &[(&str, u16)] = &[
     ("order-id-reused", 422),
     ("adjustment-id-reused", 422),
     ("too-many-holds", 429),
+    ("too-many-reports", 429),
 ];
 
 /// Holds `reply` to what RFC 9457 and the contract say of the problem `slug`.

@@ -70,6 +70,7 @@ pub async fn orders(
     before: Option<Place>,
     limit: i64,
 ) -> Result<Vec<OrderRow>, ReadError> {
+    let before = earlier(before, search.to);
     match (&search.which, &search.sku, search.state) {
         (Which::Any, None, None) => of_any_state(pool, search, before, limit).await,
         (Which::Any, None, Some(state)) => of_state(pool, state, search, before, limit).await,
@@ -80,6 +81,16 @@ pub async fn orders(
         (Which::Payment(payment), ..) => {
             named(pool, (None, None, Some(payment)), search, before, limit).await
         }
+    }
+}
+
+/// Where to begin. One bound and not two: of two, Postgres begins at one and reads its way to the
+/// other, through everything that there is in between.
+fn earlier(before: Option<Place>, to: Option<OffsetDateTime>) -> Option<Place> {
+    let to = to.map(|to| (to, Uuid::nil()));
+    match (before, to) {
+        (Some(before), Some(to)) => Some(before.min(to)),
+        (before, to) => before.or(to),
     }
 }
 
@@ -97,13 +108,11 @@ async fn of_any_state(
          where (created_at, order_id) < (coalesce($1, 'infinity'::timestamptz),
                 coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
            and created_at >= coalesce($3, '-infinity'::timestamptz)
-           and created_at < coalesce($4, 'infinity'::timestamptz)
          order by created_at desc, order_id desc
-         limit $5",
+         limit $4",
         at,
         id,
         search.from,
-        search.to,
         limit,
     )
     .fetch_all(pool)
@@ -127,14 +136,12 @@ async fn of_state(
            and (created_at, order_id) < (coalesce($2, 'infinity'::timestamptz),
                 coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
            and created_at >= coalesce($4, '-infinity'::timestamptz)
-           and created_at < coalesce($5, 'infinity'::timestamptz)
          order by created_at desc, order_id desc
-         limit $6",
+         limit $5",
         state.as_str(),
         at,
         id,
         search.from,
-        search.to,
         limit,
     )
     .fetch_all(pool)
@@ -158,15 +165,13 @@ async fn with_product(
            and ($2::text is null or state = $2)
            and ($3::timestamptz is null or (created_at, order_id) < ($3, $4))
            and ($5::timestamptz is null or created_at >= $5)
-           and ($6::timestamptz is null or created_at < $6)
          order by created_at desc, order_id desc
-         limit $7",
+         limit $6",
         sku.as_str(),
         search.state.map(OrderState::as_str),
         at,
         id,
         search.from,
-        search.to,
         limit,
     )
     .fetch_all(pool)
@@ -191,11 +196,10 @@ async fn named(
            and ($4::text is null or state = $4)
            and ($5::timestamptz is null or (created_at, order_id) < ($5, $6))
            and ($7::timestamptz is null or created_at >= $7)
-           and ($8::timestamptz is null or created_at < $8)
-           and ($9::text is null or exists (
-                select from order_lines as line where line.order_id = orders.order_id and sku = $9))
+           and ($8::text is null or exists (
+                select from order_lines as line where line.order_id = orders.order_id and sku = $8))
          order by created_at desc, order_id desc
-         limit $10",
+         limit $9",
         first,
         last,
         payment,
@@ -203,11 +207,27 @@ async fn named(
         at,
         id,
         search.from,
-        search.to,
         search.sku.as_ref().map(Sku::as_str),
         limit,
     )
     .fetch_all(pool)
     .await?;
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_begins_at_the_earlier_of_both_bounds() {
+        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        let place = (at(10), Uuid::max());
+        assert_eq!(earlier(None, None), None);
+        assert_eq!(earlier(Some(place), None), Some(place));
+        assert_eq!(earlier(Some(place), Some(at(11))), Some(place));
+        // Nothing has a smaller id: what was written just then is left out.
+        assert_eq!(earlier(Some(place), Some(at(10))), Some((at(10), Uuid::nil())));
+        assert_eq!(earlier(None, Some(at(9))), Some((at(9), Uuid::nil())));
+    }
 }

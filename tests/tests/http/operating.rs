@@ -102,12 +102,12 @@ async fn an_order_is_found_by_what_somebody_knows_of_it() {
     let payment = shop.operator().order(paid.order_id).await["payment_intent"].clone();
     let payment = payment.as_str().unwrap();
 
-    assert_eq!(found(&shop, &format!("q={paid_id}")).await, [paid_id.clone()]);
-    assert_eq!(found(&shop, &format!("q={}", &paid_id[..13])).await, [paid_id.clone()]);
-    assert_eq!(found(&shop, &format!("q={payment}")).await, [paid_id.clone()]);
-    assert_eq!(found(&shop, &format!("sku={sku}")).await, [held_id.clone(), paid_id.clone()]);
-    assert_eq!(found(&shop, &format!("sku={sku}&state=paid")).await, [paid_id.clone()]);
-    assert_eq!(found(&shop, &format!("sku={other}")).await, [held_id.clone()]);
+    assert_eq!(found(&shop, &format!("q={paid_id}")).await, [paid_id.as_str()]);
+    assert_eq!(found(&shop, &format!("q={}", &paid_id[..13])).await, [paid_id.as_str()]);
+    assert_eq!(found(&shop, &format!("q={payment}")).await, [paid_id.as_str()]);
+    assert_eq!(found(&shop, &format!("sku={sku}")).await, [held_id.as_str(), paid_id.as_str()]);
+    assert_eq!(found(&shop, &format!("sku={sku}&state=paid")).await, [paid_id.as_str()]);
+    assert_eq!(found(&shop, &format!("sku={other}")).await, [held_id.as_str()]);
     assert!(found(&shop, &format!("q={paid_id}&state=expired")).await.is_empty());
     assert!(found(&shop, &format!("q={paid_id}&sku={other}")).await.is_empty());
     let at = first["created_at"].as_str().unwrap();

@@ -80,6 +80,7 @@ async fn without_a_token_or_with_a_wrong_one_every_path_is_401() {
 async fn a_viewer_reads_everything_and_changes_nothing() {
     let shop = Shop::shared().await;
     let viewer = shop.operator_named("vera", "viewer").await;
+    is_let_in(&viewer).await;
     for operation in guarded(&viewer).await {
         let reply = operation.send(|method, path| viewer.request(method, path)).await;
         if operation.changes() {

@@ -21,6 +21,7 @@ use axum::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use self::style::Style;
 pub use self::{
     assets::serve_from,
     policy::{CardScript, Policy},
@@ -28,7 +29,6 @@ pub use self::{
     storefront::Pages,
     style::{Look, style},
 };
-use self::style::Style;
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},

@@ -55,7 +55,7 @@ pub struct Settings {
 /// A worker that has everything it needs to run.
 pub struct Prepared {
     client: Client,
-    /// For the inbox: what it loses in a crash it delivers again.
+    /// For the inbox and the counting of the funnel: what a crash takes of it is done again.
     notes: Database,
     listen_url: String,
     analytics_retention: Duration,
@@ -132,7 +132,7 @@ impl Prepared {
             stop.clone(),
         ));
         let counts = tokio::spawn(funnel::keep(
-            self.database.clone(),
+            self.notes.clone(),
             self.analytics_retention,
             stop.clone(),
         ));

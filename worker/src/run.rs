@@ -131,11 +131,8 @@ impl Prepared {
             self.listen_url.clone(),
             stop.clone(),
         ));
-        let counts = tokio::spawn(funnel::keep(
-            self.notes.clone(),
-            self.analytics_retention,
-            stop.clone(),
-        ));
+        let counts =
+            tokio::spawn(funnel::keep(self.notes.clone(), self.analytics_retention, stop.clone()));
         let mut worker =
             Worker::new(&runtime, self.client, self.options).context("make the Temporal worker")?;
         let shut_down = worker.shutdown_handle();

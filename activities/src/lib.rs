@@ -12,6 +12,7 @@ pub mod database;
 pub mod disputes;
 pub mod inbox;
 pub mod inventory;
+pub mod metrics;
 pub mod operator_changes;
 pub mod orders;
 pub mod payments;
@@ -21,7 +22,7 @@ pub mod refunds;
 
 mod saga;
 
-pub use changes::{ChangeSink, Changes, HeldOrder};
+pub use changes::{ChangeSink, Changes, HeldOrder, Turn};
 pub use database::Database;
 pub use provider::Provider;
 pub use reconciliation::Reconciler;

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     admission::Admission,
+    metrics::Metrics,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
     temporal::Temporal,
@@ -37,7 +38,7 @@ pub struct Shared {
     pub holds_per_address: u32,
     pub temporal_ui_url: String,
     pub namespace: String,
-    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    pub metrics: Metrics,
     pub stop: tokio_util::sync::CancellationToken,
 }
 

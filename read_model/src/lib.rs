@@ -4,6 +4,7 @@ pub mod appends;
 pub mod catalogue;
 mod feed;
 pub mod gather;
+pub mod gauges;
 pub mod hub;
 mod inbox_news;
 pub mod operators;

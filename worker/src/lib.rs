@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod inbox;
+mod metrics;
 mod notify;
 mod registration;
 mod roles;

@@ -12,7 +12,7 @@ mod webhooks;
 use axum::{
     Json, Router,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    http::{HeaderValue, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
     response::{Html, IntoResponse, Response},
     routing::get,
@@ -96,5 +96,5 @@ async fn metrics(
     if !peer.ip().is_loopback() && !access::has_token(&app, request.headers()) {
         return Problem::new(Kind::Unauthorized).into_response();
     }
-    (StatusCode::OK, app.metrics.render()).into_response()
+    app.metrics.page(&app).await.into_response()
 }

@@ -16,6 +16,7 @@ mod declines;
 mod events;
 mod expiry;
 mod identity;
+mod metrics;
 mod operators;
 mod orders;
 mod pages;

@@ -6,13 +6,14 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
+    time::Instant,
 };
 
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{ChangeSink, Changes, Database, database::DatabaseError};
+use crate::{ChangeSink, Changes, Database, database::DatabaseError, metrics};
 
 /// The most that one transaction takes: what is gained by more is less than what the members wait.
 const MOST_AT_ONCE: usize = 1_000;
@@ -31,6 +32,7 @@ pub struct Batches<Ask, Answer> {
 
 struct Member<Ask, Answer> {
     ask: Ask,
+    asked_at: Instant,
     answer: oneshot::Sender<Result<Answer, DatabaseError>>,
 }
 
@@ -39,9 +41,11 @@ where
     Ask: Clone + Send + Sync + 'static,
     Answer: Send + 'static,
 {
-    /// Starts `shards` batches side by side that do `work` and tell `changes` of it.
+    /// Starts `shards` batches side by side that do `work` and tell `changes` of it. In metrics
+    /// they go by `name`.
     #[must_use]
     pub fn start(
+        name: &'static str,
         shards: usize,
         database: &Database,
         changes: &ChangeSink,
@@ -49,7 +53,7 @@ where
     ) -> Self {
         let shard = |_| {
             let (sender, queue) = mpsc::unbounded_channel();
-            let shard = Shard { database: database.clone(), changes: changes.clone(), work };
+            let shard = Shard { name, database: database.clone(), changes: changes.clone(), work };
             tokio::spawn(shard.run(queue));
             sender
         };
@@ -67,12 +71,15 @@ where
         key.hash(&mut hash);
         let shard = usize::try_from(hash.finish() % self.shards.len() as u64).unwrap_or_default();
         let (answer, answered) = oneshot::channel();
-        self.shards[shard].send(Member { ask, answer }).map_err(|_| DatabaseError::Unanswered)?;
+        self.shards[shard]
+            .send(Member { ask, asked_at: Instant::now(), answer })
+            .map_err(|_| DatabaseError::Unanswered)?;
         answered.await.map_err(|_| DatabaseError::Unanswered)?
     }
 }
 
 struct Shard<Ask, Answer> {
+    name: &'static str,
     database: Database,
     changes: ChangeSink,
     work: Work<Ask, Answer>,
@@ -86,7 +93,9 @@ where
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Member<Ask, Answer>>) {
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, MOST_AT_ONCE).await > 0 {
-            self.answer(std::mem::take(&mut batch)).await;
+            let batch = std::mem::take(&mut batch);
+            metrics::batch_begins(self.name, batch.iter().map(|member| member.asked_at));
+            self.answer(batch).await;
         }
     }
 

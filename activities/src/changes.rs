@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Fingerprint, Money, OrderId, PricedLine, SecretHash};
+use serde::Deserialize;
 use time::OffsetDateTime;
 use workflows::StockLevel;
 
@@ -15,6 +16,17 @@ pub struct Changes {
     pub held: Vec<HeldOrder>,
     /// There is this much of these products now.
     pub stock: Vec<StockLevel>,
+    /// These orders came to an end, or became the buyer's.
+    pub turns: Vec<Turn>,
+}
+
+/// An order's turn to a state that is counted.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Turn {
+    /// What it is now.
+    pub state: String,
+    /// How long its units were held, where it was this turn that ended the hold.
+    pub held_for_seconds: Option<f64>,
 }
 
 /// An order as `reserve` wrote it, for readers in the same process: it saves them the way to

@@ -1,12 +1,17 @@
 //! The connection to Postgres, and the one way to run a transaction on it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use sqlx::{
     Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+use crate::metrics;
 
 /// How long a connection may lie idle before it is asked whether it is still there.
 const ASK_AFTER: Duration = Duration::from_secs(1);
@@ -104,6 +109,11 @@ impl Database {
         &self.pool
     }
 
+    /// Shows in the metrics how the pool is used; it goes by `name` there.
+    pub fn show_use(&self, name: &'static str) {
+        metrics::connections(name, &self.pool);
+    }
+
     /// Runs `work` in one transaction, which is committed when it answers `Ok`.
     ///
     /// The transaction runs in a task of its own: a caller that is dropped half-way, such as a
@@ -122,7 +132,9 @@ impl Database {
     {
         let pool = self.pool.clone();
         tokio::spawn(async move {
+            let asked_at = Instant::now();
             let mut transaction = pool.begin().await?;
+            metrics::connection_acquired(asked_at);
             let answer = work(&mut transaction).await?;
             transaction.commit().await?;
             Ok(answer)

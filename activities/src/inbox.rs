@@ -3,8 +3,9 @@
 use domain::{OrderId, OrderState, PaymentState, RefundId};
 use serde::Deserialize;
 use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
 
-use crate::database::DatabaseError;
+use crate::{database::DatabaseError, metrics};
 
 /// A stored event that is due.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct DueEvent {
     pub event_type: String,
     /// The payment it is about, if it says so.
     pub payment_intent: Option<String>,
+    /// When it was stored.
+    pub received_at: OffsetDateTime,
     /// How often it was taken up, this time included.
     pub attempts: i32,
     /// The order that the payment is of, and where it stands.
@@ -73,7 +76,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Known => "known",
@@ -109,7 +112,7 @@ pub async fn take_due(pool: &PgPool, limit: i64) -> Result<Vec<DueEvent>, Databa
         )
         select event_id as "event_id!", event_type as "event_type!", attempts as "attempts!",
             case when event_type like 'refund.%' or event_type like 'charge.%' then body end as body,
-            webhook_inbox.payment_intent, orders.order_id as "order_id?", orders.state as "state?",
+            webhook_inbox.payment_intent, received_at, orders.order_id as "order_id?", orders.state as "state?",
             orders.payment_state as "payment_state?"
         from taken
         join webhook_inbox using (event_id)
@@ -125,6 +128,7 @@ pub async fn take_due(pool: &PgPool, limit: i64) -> Result<Vec<DueEvent>, Databa
             event_id: row.event_id,
             event_type: row.event_type,
             payment_intent: row.payment_intent,
+            received_at: row.received_at,
             attempts: row.attempts,
             object: row.body.as_deref().and_then(EventObject::read),
             order: row
@@ -142,18 +146,19 @@ pub async fn take_due(pool: &PgPool, limit: i64) -> Result<Vec<DueEvent>, Databa
 /// When Postgres can't be asked.
 pub async fn record_outcome(
     pool: &PgPool,
-    event_id: &str,
+    event: &DueEvent,
     outcome: Outcome,
 ) -> Result<(), DatabaseError> {
     sqlx::query!(
         "update webhook_deliveries
          set outcome = $2, detail = null, updated_at = clock_timestamp()
          where event_id = $1 and outcome is null",
-        event_id,
+        event.event_id,
         outcome.as_str(),
     )
     .execute(pool)
     .await?;
+    metrics::webhook_delivered(outcome, event.received_at);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ pub mod disputes;
 pub mod funnel;
 pub mod inbox;
 pub mod inventory;
+pub mod metrics;
 pub mod operator_changes;
 pub mod orders;
 pub mod payments;
@@ -22,7 +23,7 @@ pub mod refunds;
 
 mod saga;
 
-pub use changes::{ChangeSink, Changes, HeldOrder};
+pub use changes::{ChangeSink, Changes, HeldOrder, Turn};
 pub use database::Database;
 pub use provider::Provider;
 pub use reconciliation::Reconciler;

@@ -5,13 +5,17 @@ pub mod books;
 mod breaker;
 pub mod refunds;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{AttemptId, IntentStatus, Money, OrderId};
 use reqwest::{Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use self::breaker::Breaker;
+use crate::metrics;
 
 /// The version of Stripe's API that this client was written against.
 const STRIPE_VERSION: &str = "2025-06-30.basil";
@@ -281,13 +285,16 @@ impl Provider {
         self.breaker
             .admit(ONE_REQUEST)
             .map_err(|retry_after| ProviderError::LeftAlone { retry_after })?;
+        let began = Instant::now();
         let exchanged = async {
             let response = request.send().await?;
             let (status, retry_after) = (response.status(), retry_after(&response));
             Ok((status, retry_after, response.bytes().await?.to_vec()))
         }
         .await;
-        self.breaker.report(matches!(&exchanged, Ok((status, _, _)) if !is_absent(*status)));
+        let answered = matches!(&exchanged, Ok((status, _, _)) if !is_absent(*status));
+        metrics::provider_asked(answered, began.elapsed());
+        self.breaker.report(answered);
         exchanged
     }
 }

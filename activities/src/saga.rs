@@ -20,7 +20,7 @@ use crate::{
     ChangeSink, Changes, Database, Provider,
     batches::Batches,
     database::DatabaseError,
-    inventory, operator_changes, orders,
+    inventory, metrics, operator_changes, orders,
     payments::{PaymentError, Payments, Tries},
     refunds,
 };
@@ -47,18 +47,21 @@ impl Saga {
     #[must_use]
     pub fn new(database: Database, provider: Provider, changes: ChangeSink) -> Self {
         let payments = Payments { database: database.clone(), provider, changes: changes.clone() };
-        let reserving = Batches::start(SHARDS, &database, &changes, |connection, asked| {
-            Box::pin(inventory::reserve(connection, asked))
-        });
-        let committing = Batches::start(SHARDS, &database, &changes, |connection, orders| {
-            Box::pin(inventory::commit(connection, orders))
-        });
-        let releasing = Batches::start(SHARDS, &database, &changes, |connection, releases| {
-            Box::pin(async move {
-                let changes = inventory::release(connection, releases).await?;
-                Ok((vec![(); releases.len()], changes))
-            })
-        });
+        let reserving =
+            Batches::start("reserve", SHARDS, &database, &changes, |connection, asked| {
+                Box::pin(inventory::reserve(connection, asked))
+            });
+        let committing =
+            Batches::start("commit", SHARDS, &database, &changes, |connection, orders| {
+                Box::pin(inventory::commit(connection, orders))
+            });
+        let releasing =
+            Batches::start("release", SHARDS, &database, &changes, |connection, releases| {
+                Box::pin(async move {
+                    let changes = inventory::release(connection, releases).await?;
+                    Ok((vec![(); releases.len()], changes))
+                })
+            });
         Self { database, payments, changes, reserving, committing, releasing }
     }
 }
@@ -222,6 +225,9 @@ impl Saga {
             })
             .await
             .map_err(surprise)?;
+        if !changes.orders.is_empty() {
+            metrics::count_refund(state);
+        }
         self.changes.tell(changes);
         Ok(state)
     }

@@ -9,6 +9,7 @@ use crate::{
     admission::Admission,
     analytics::Limits,
     operator::Tokens,
+    metrics::Metrics,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
     refusals::Refusals,
@@ -42,7 +43,7 @@ pub struct Shared {
     pub holds_per_address: u32,
     pub temporal_ui_url: String,
     pub namespace: String,
-    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    pub metrics: Metrics,
     pub stop: tokio_util::sync::CancellationToken,
 }
 

@@ -16,7 +16,10 @@ use futures::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::problem::{IsProblem, Kind, Problem};
+use crate::{
+    metrics::{InFlight, answered_in},
+    problem::{IsProblem, Kind, Problem},
+};
 
 /// The name of the header that carries a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,6 +32,7 @@ pub async fn outermost(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let began = Instant::now();
+    let _in_flight = InFlight::begin();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span =
         tracing::info_span!("http", %method, path, request_id = id.to_str().unwrap_or_default());
@@ -45,7 +49,7 @@ pub async fn outermost(request: Request, next: Next) -> Response {
         }
     };
     let mut response = as_problem(response, &method, &path);
-    record(&method, route.as_deref(), response.status(), began.elapsed());
+    answered_in(&method, route.as_deref(), response.status(), began.elapsed());
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
@@ -115,17 +119,6 @@ fn is_page(media_type: &HeaderValue) -> bool {
 fn without_length(mut response: Response) -> Response {
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response
-}
-
-/// Rate, errors and duration by route; a path that no route takes is one of a kind.
-fn record(method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
-    let labels = [
-        ("method", method.as_str().to_owned()),
-        ("route", route.unwrap_or("none").to_owned()),
-        ("status", status.as_u16().to_string()),
-    ];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(took.as_secs_f64());
 }
 
 /// Sheds load: beyond this many requests at once, the rest is told to come back.

@@ -9,6 +9,7 @@ mod body;
 mod checkouts;
 mod health;
 mod layers;
+mod metrics;
 #[cfg(test)]
 mod openapi;
 mod operator;
@@ -30,7 +31,6 @@ use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
 };
-use metrics_exporter_prometheus::PrometheusBuilder;
 use read_model::ReadModel;
 use startup::{SharedSettings, parse_duration};
 use temporalio_client::Client;
@@ -180,11 +180,8 @@ fn app(
     addresses: Addresses,
     stop: CancellationToken,
 ) -> anyhow::Result<App> {
-    let metrics = PrometheusBuilder::new().build_recorder();
-    let handle = metrics.handle();
-    if metrics::set_global_recorder(metrics).is_err() {
-        tracing::warn!("metrics are recorded elsewhere already");
-    }
+    let page = startup::metrics::start()?;
+    metrics::describe();
     if let Some(folder) = settings.web_dir {
         pages::serve_from(folder);
     }
@@ -213,7 +210,7 @@ fn app(
         trusted_proxies: settings.trusted_proxies,
         holds_per_address: settings.holds_per_address,
         temporal_ui_url: settings.temporal_ui_url.trim_end_matches('/').to_owned(),
-        metrics: handle,
+        metrics: metrics::Metrics::new(page),
         stop,
     })))
 }

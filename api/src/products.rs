@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Up to this many units are few.
-const FEW: i64 = 5;
+pub(crate) const FEW: i64 = 5;
 
 /// The paths of products.
 pub fn router() -> Router<App> {

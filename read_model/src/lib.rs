@@ -6,6 +6,7 @@ pub mod catalogue;
 mod feed;
 pub mod funnel;
 pub mod gather;
+pub mod gauges;
 pub mod hub;
 mod inbox_news;
 pub mod movements;

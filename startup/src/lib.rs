@@ -3,6 +3,7 @@
 
 pub mod duration;
 pub mod logging;
+pub mod metrics;
 pub mod outcome;
 pub mod shutdown;
 pub mod temporal;

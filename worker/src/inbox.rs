@@ -101,7 +101,9 @@ async fn deliver_and_record(
     let (pool, id) = (database.pool(), &event.event_id);
     let delivery = timeout(PATIENCE, deliver_one(database, client, &event)).await;
     let why = match delivery.context("it takes too long").flatten() {
-        Ok(Delivery::Done(outcome)) => return Ok(inbox::record_outcome(pool, id, outcome).await?),
+        Ok(Delivery::Done(outcome)) => {
+            return Ok(inbox::record_outcome(pool, &event, outcome).await?);
+        }
         Ok(Delivery::Waits(why)) => why.to_owned(),
         Err(error) => {
             let why = format!("{error:#}");

@@ -4,6 +4,7 @@
 mod catalogue;
 mod funnel;
 mod inbox;
+mod metrics;
 mod notify;
 mod registration;
 mod roles;

@@ -1,6 +1,6 @@
 //! Running: one Temporal worker for everything, the notifier, the webhook inbox, and the funnel.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use activities::{ChangeSink, Changes, Database, Provider, Reconciler, Saga};
 use anyhow::Context;
@@ -13,10 +13,11 @@ use temporalio_sdk::{
         worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
     },
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle, TASK_QUEUE};
 
-use crate::{funnel, inbox, notify};
+use crate::{funnel, inbox, metrics, notify};
 
 /// Connections for the notifier and the inbox.
 const NOTES_CONNECTIONS: u32 = 6;
@@ -50,6 +51,16 @@ pub struct Settings {
         value_parser = funnel::parse_retention
     )]
     pub analytics_retention: Duration,
+    /// Where Prometheus finds this worker's metrics, at /metrics and without a token, such as
+    /// 127.0.0.1:9464. Where API and worker are one process, the operator listener has them as
+    /// well. [default: nowhere]
+    #[arg(long, env = "WORKER_METRICS_LISTEN")]
+    pub worker_metrics_listen: Option<SocketAddr>,
+
+    /// Where Prometheus finds what Temporal's SDK says of itself (pollers, slots, latencies), at
+    /// /metrics and without a token, such as 127.0.0.1:9465. [default: nowhere]
+    #[arg(long, env = "WORKER_TEMPORAL_METRICS_LISTEN")]
+    pub worker_temporal_metrics_listen: Option<SocketAddr>,
 }
 
 /// A worker that has everything it needs to run.
@@ -57,8 +68,12 @@ pub struct Prepared {
     client: Client,
     /// For the inbox and the counting of the funnel: what a crash takes of it is done again.
     notes: Database,
+    /// For everything else.
+    database: Database,
     listen_url: String,
     analytics_retention: Duration,
+    metrics_listener: Option<TcpListener>,
+    worker_temporal_metrics_listen: Option<SocketAddr>,
     options: WorkerOptions,
 }
 
@@ -73,6 +88,9 @@ pub async fn prepare(
     client: Client,
     local: Option<ChangeSink>,
 ) -> anyhow::Result<Prepared> {
+    startup::metrics::start()?;
+    activities::metrics::describe();
+    let metrics_listener = metrics::listen(settings.worker_metrics_listen).await?;
     let database = Database::connect(&shared.database_url, settings.worker_database_connections)
         .await
         .context("Postgres can't be reached: look at DATABASE_URL, and whether it runs")?;
@@ -87,18 +105,22 @@ pub async fn prepare(
     .context("the payment provider's client can't be made")?;
     let everybody = notify::start(notes.clone());
     let changes = ChangeSink::new(move |changes: Changes| {
+        activities::metrics::count_turns(&changes.turns);
         if let Some(local) = &local {
             local.tell(changes);
         }
         everybody.notify_one();
     });
     let reconciler = Reconciler::new(database.clone(), provider.clone(), client.clone());
-    let saga = Saga::new(database, provider, changes);
+    let saga = Saga::new(database.clone(), provider, changes);
     Ok(Prepared {
         client,
         notes,
+        database,
         listen_url: shared.database_url.clone(),
         analytics_retention: settings.analytics_retention,
+        metrics_listener,
+        worker_temporal_metrics_listen: settings.worker_temporal_metrics_listen,
         options: options(saga, reconciler, settings.worker_cached_workflows)?,
     })
 }
@@ -121,6 +143,7 @@ impl Prepared {
     /// When the worker ends by itself.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let runtime = RuntimeOptions::builder()
+            .telemetry_options(metrics::of_temporal(self.worker_temporal_metrics_listen)?)
             .heartbeat_interval(None)
             .build()
             .map_err(anyhow::Error::msg)
@@ -133,6 +156,10 @@ impl Prepared {
         ));
         let counts =
             tokio::spawn(funnel::keep(self.notes.clone(), self.analytics_retention, stop.clone()));
+        tokio::spawn(metrics::show_pools(self.database, self.notes, stop.clone()));
+        if let Some(listener) = self.metrics_listener {
+            tokio::spawn(metrics::serve(listener, stop.clone()));
+        }
         let mut worker =
             Worker::new(&runtime, self.client, self.options).context("make the Temporal worker")?;
         let shut_down = worker.shutdown_handle();

@@ -79,6 +79,22 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 12] = [
+        Self::OrderWithoutWorkflow,
+        Self::HoldOverdue,
+        Self::PaymentLeftOver,
+        Self::SecondPayment,
+        Self::CapturedDiffers,
+        Self::RefundedDiffers,
+        Self::RefundNotRecorded,
+        Self::RefundWithoutWorkflow,
+        Self::DisputeNotRecorded,
+        Self::StockDiffers,
+        Self::StockNotCounted,
+        Self::ProviderSilent,
+    ];
+
     /// The name used in JSON and in Postgres.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

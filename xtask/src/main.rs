@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a command line tool answers on stdout")]
 
+mod alerts;
 mod bench;
 mod check;
 mod children;

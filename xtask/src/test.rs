@@ -6,7 +6,7 @@ use anyhow::Context;
 use nix::unistd::Uid;
 
 use crate::{
-    check, places, prepare, runner,
+    alerts, check, places, prepare, runner,
     servers::{Durability, Servers},
     suite::{self, Count},
     task::Task,
@@ -17,7 +17,7 @@ const NODE_TESTS: [&str; 2] = ["tests/stripe-node", "tests/browser"];
 
 /// Runs all of it; the last line counts the tests.
 pub fn run() -> anyhow::Result<()> {
-    let task = Task::of(9)?;
+    let task = Task::of(10)?;
     check::formatting(&task)?;
     check::lints(&task)?;
     build(&task)?;
@@ -35,6 +35,7 @@ pub fn run() -> anyhow::Result<()> {
 /// Runs one suite after the other, whatever becomes of each; false when one has failed.
 fn suites(servers: &Servers, task: &Task, counted: &mut Count) -> anyhow::Result<bool> {
     prepare::verify(servers, task)?;
+    alerts::check(task)?;
     install_for_node(task)?;
     let environment = servers.environment(&places::binaries(false));
 

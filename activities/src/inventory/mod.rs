@@ -18,12 +18,13 @@ pub use self::{
     release::{release, return_units},
     reserve::reserve,
 };
-use crate::{Changes, database::DatabaseError};
+use crate::{Changes, Turn, database::DatabaseError};
 
 /// What a statement says it changed.
 pub(crate) struct Moved {
     pub(crate) orders: Option<Json<Vec<Uuid>>>,
     pub(crate) levels: Option<Json<Vec<StockLevel>>>,
+    pub(crate) turns: Option<Json<Vec<Turn>>>,
 }
 
 impl Moved {
@@ -34,6 +35,7 @@ impl Moved {
                 .orders
                 .map_or_else(Vec::new, |ids| ids.0.into_iter().map(OrderId).collect()),
             stock: self.levels.map_or_else(Vec::new, |levels| levels.0),
+            turns: self.turns.map_or_else(Vec::new, |turns| turns.0),
         }
     }
 }

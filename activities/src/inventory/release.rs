@@ -57,7 +57,10 @@ pub async fn release(
         select
             (select jsonb_agg(order_id) from ended) as "orders: Json<Vec<Uuid>>",
             (select jsonb_agg(to_jsonb(level)) from level)
-                as "levels: Json<Vec<workflows::StockLevel>>"
+                as "levels: Json<Vec<workflows::StockLevel>>",
+            (select jsonb_agg(jsonb_build_object(
+                'state', state, 'held_for_seconds', extract(epoch from updated_at - created_at)
+            )) from ended) as "turns: Json<Vec<crate::Turn>>"
         "#,
         &ids,
         &ends,
@@ -111,7 +114,10 @@ pub async fn return_units(
         select
             (select jsonb_agg(order_id) from ended) as "orders: Json<Vec<Uuid>>",
             (select jsonb_agg(to_jsonb(level)) from level)
-                as "levels: Json<Vec<workflows::StockLevel>>"
+                as "levels: Json<Vec<workflows::StockLevel>>",
+            (select jsonb_agg(jsonb_build_object(
+                'state', state, 'held_for_seconds', null
+            )) from ended) as "turns: Json<Vec<crate::Turn>>"
         "#,
         &ids,
     )

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Currency, Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
+use domain::{
+    Currency, Money, OrderId, OrderState, PricedLine, Refusal, Sku, StockLine, allocate, order,
+};
 use serde::Deserialize;
 use sqlx::{PgConnection, types::Json};
 use time::OffsetDateTime;
@@ -13,7 +15,7 @@ use workflows::{
 };
 
 use super::uuids;
-use crate::{Changes, changes::HeldOrder, database::DatabaseError};
+use crate::{Changes, Turn, changes::HeldOrder, database::DatabaseError};
 
 /// Holds the stock of each of `asked`, first come, first served; writes orders, lines, holds and
 /// events. `run_ids` are the workflow runs that ask, one for each.
@@ -207,6 +209,7 @@ async fn write(
         orders: orders.iter().map(|order| OrderId(order.order_id)).collect(),
         held: held_orders(decided, &orders),
         stock: row.levels.0,
+        turns: orders.iter().filter_map(OrderRow::turn).collect(),
     };
     let written = orders.into_iter().map(OrderRow::owned).collect::<Result<_, _>>()?;
     Ok((written, changes))
@@ -335,6 +338,12 @@ struct OrderRow {
 }
 
 impl OrderRow {
+    /// A refusal is the end of its order.
+    fn turn(&self) -> Option<Turn> {
+        let refused = || Turn { state: OrderState::Refused.to_string(), held_for_seconds: None };
+        self.refusal.as_ref().map(|_| refused())
+    }
+
     fn owned(self) -> Result<(OrderId, Owned), DatabaseError> {
         let reservation = match self.refusal {
             Some(Json(refusal)) => Reservation::Refused { refusal },

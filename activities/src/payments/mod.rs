@@ -14,6 +14,7 @@ use workflows::activities::{Authorize, Capture, Payment};
 use crate::{
     ChangeSink, Changes, Database, Provider,
     database::DatabaseError,
+    metrics,
     orders::{self, Begun},
     provider::{Answer, Intent, ProviderError},
 };
@@ -263,6 +264,9 @@ impl Payments {
         match now.status {
             IntentStatus::Succeeded => {
                 let changed = orders::record_captured(self.database.pool(), order).await?;
+                if changed {
+                    metrics::count_paid();
+                }
                 self.tell(order, changed);
                 Ok(Capture::Captured)
             }
@@ -332,6 +336,9 @@ impl Payments {
         let pool = self.database.pool();
         let changed =
             orders::record_payment(pool, order, number, &payment, next_action_url).await?;
+        if changed {
+            metrics::count_attempt(&payment);
+        }
         self.tell(order, changed);
         Ok(payment)
     }

@@ -8,12 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::metrics;
+
 /// So many failures in a row open the circuit.
 const OPENS_AFTER: u32 = 5;
 /// How long it stays open the first time; twice as long after each call that failed to close it.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// How long it stays open at the most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// The circuit of all calls of a process.
 #[derive(Debug, Default)]
 pub struct Breaker(Mutex<Circuit>);
@@ -29,7 +32,9 @@ impl Breaker {
 
     /// Tells how a call ended: whether the provider answered it, with whatever.
     pub fn report(&self, answered: bool) {
-        self.circuit().report(Instant::now(), answered);
+        let mut circuit = self.circuit();
+        circuit.report(Instant::now(), answered);
+        metrics::circuit_is_open(circuit.looks_at.is_some());
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {

@@ -94,7 +94,8 @@ pub async fn finish(
         select
             (select jsonb_agg(order_id) from changed) as "orders: Json<Vec<Uuid>>",
             (select jsonb_agg(to_jsonb(level)) from level)
-                as "levels: Json<Vec<workflows::StockLevel>>"
+                as "levels: Json<Vec<workflows::StockLevel>>",
+            null::jsonb as "turns: Json<Vec<crate::Turn>>"
         "#,
         refund.0,
         moved.state.as_str(),

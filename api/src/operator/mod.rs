@@ -19,7 +19,7 @@ mod webhooks;
 use axum::{
     Router,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    http::{HeaderValue, header::CACHE_CONTROL},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
@@ -108,5 +108,5 @@ async fn metrics(
             Err(problem) => return problem.into_response(),
         }
     }
-    (StatusCode::OK, app.metrics.render()).into_response()
+    app.metrics.page(&app).await.into_response()
 }

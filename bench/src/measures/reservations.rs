@@ -38,10 +38,13 @@ struct Rates {
 /// Takes turns: every round each way of reserving is busy for a while.
 pub async fn measure(world: &World, options: Options, report: &mut Report) -> anyhow::Result<()> {
     let shelf = Shelf::open(&world.database_url("reservations")).await?;
-    let batches =
-        Batches::start(4, &shelf.database, &ChangeSink::new(drop), |connection, asked| {
-            Box::pin(inventory::reserve(connection, asked))
-        });
+    let batches = Batches::start(
+        "reserve",
+        4,
+        &shelf.database,
+        &ChangeSink::new(drop),
+        |connection, asked| Box::pin(inventory::reserve(connection, asked)),
+    );
     for (callers, goal) in CALLERS {
         let mut rates = Rates::default();
         let rounds = options.rounds(5, 1);

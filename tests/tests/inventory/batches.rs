@@ -19,7 +19,7 @@ fn reserving(shelf: &Shelf) -> (Reserving, Arc<Mutex<Vec<Changes>>>) {
     let told = Arc::<Mutex<Vec<Changes>>>::default();
     let tell = Arc::clone(&told);
     let changes = ChangeSink::new(move |changes| tell.lock().unwrap().push(changes));
-    let batches = Batches::start(1, &shelf.database, &changes, |connection, asked| {
+    let batches = Batches::start("test", 1, &shelf.database, &changes, |connection, asked| {
         Box::pin(inventory::reserve(connection, asked))
     });
     (batches, told)
@@ -85,7 +85,7 @@ async fn divide(
 async fn a_member_that_can_not_be_done_fails_alone() {
     let shelf = Shelf::of(&[]).await;
     let changes = ChangeSink::new(drop);
-    let batches = Batches::start(1, &shelf.database, &changes, |connection, by| {
+    let batches = Batches::start("test", 1, &shelf.database, &changes, |connection, by| {
         Box::pin(divide(connection, by))
     });
     let asked: Vec<i32> = (-8..=8).collect();

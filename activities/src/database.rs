@@ -1,12 +1,15 @@
 //! The connection to Postgres, and the one way to run a transaction on it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use sqlx::{
-    Executor, PgConnection, PgPool,
+    Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+/// How long a connection may lie idle before it is asked whether it is still there.
+const ASK_AFTER: Duration = Duration::from_secs(1);
 
 /// Postgres, with the rights of the shop's owner.
 #[derive(Clone, Debug)]
@@ -29,6 +32,28 @@ pub enum DatabaseError {
     /// The row holds something that its column should not let in.
     #[error("a stored value can't be read: {0}")]
     Stored(String),
+    /// The transaction that this was part of failed.
+    #[error(transparent)]
+    OfTheBatch(Arc<DatabaseError>),
+    /// Whoever runs the transactions has stopped.
+    #[error("the transaction was not run: the worker stops")]
+    Unanswered,
+}
+
+impl DatabaseError {
+    /// Whether one of many members of a transaction can be what it failed of, so that the others
+    /// are worth a try without it; not when Postgres itself is in trouble.
+    pub(crate) fn is_of_one_member(&self) -> bool {
+        match self {
+            // Bad data, a broken constraint (Postgres, "Error Codes", classes 22 and 23).
+            Self::Sql(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+            }
+            Self::Raced | Self::Stored(_) | Self::Sql(sqlx::Error::ColumnDecode { .. }) => true,
+            Self::Task(error) => error.is_panic(),
+            Self::Sql(_) | Self::OfTheBatch(_) | Self::Unanswered => false,
+        }
+    }
 }
 
 impl Database {
@@ -37,7 +62,24 @@ impl Database {
     /// # Errors
     /// When `url` can't be read or Postgres can't be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, sqlx::Error> {
+        Self::connect_with(url.parse()?, connections).await
+    }
+
+    /// Connects a pool whose commits are answered before the disk has them: for what may be lost
+    /// in a crash of the database because it is done again, such as the note that a webhook was
+    /// delivered. What must not be lost does not wait for it then.
+    ///
+    /// # Errors
+    /// When `url` can't be read or Postgres can't be reached.
+    pub async fn connect_for_notes(url: &str, connections: u32) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = url.parse()?;
+        Self::connect_with(options.options([("synchronous_commit", "off")]), connections).await
+    }
+
+    async fn connect_with(
+        options: PgConnectOptions,
+        connections: u32,
+    ) -> Result<Self, sqlx::Error> {
         let options = options.application_name("holdfast-worker").options([
             ("idle_in_transaction_session_timeout", "5s"),
             ("client_min_messages", "error"),
@@ -48,6 +90,8 @@ impl Database {
             .max_connections(connections)
             .min_connections(2)
             .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .before_acquire(|connection, of| Box::pin(is_usable(connection, of.idle_for)))
             .after_release(|connection, _| Box::pin(end_open_transaction(connection)))
             .connect_with(options)
             .await?;
@@ -85,6 +129,15 @@ impl Database {
         })
         .await?
     }
+}
+
+/// Asks a connection that has lain idle whether it is still there. One that was used just now
+/// need not be asked: each question costs a round trip.
+async fn is_usable(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle >= ASK_AFTER {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 /// Guards the pool: a connection that comes back inside a transaction is rolled back.

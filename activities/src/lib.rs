@@ -6,6 +6,7 @@
 //! Every one of them may run twice, late, or on two workers at once: what protects the order is
 //! the state of its row, never a clock and never the workflow's memory.
 
+pub mod batches;
 pub mod changes;
 pub mod database;
 pub mod disputes;
@@ -20,7 +21,7 @@ pub mod refunds;
 
 mod saga;
 
-pub use changes::{ChangeSink, Changes};
+pub use changes::{ChangeSink, Changes, HeldOrder};
 pub use database::Database;
 pub use provider::Provider;
 pub use reconciliation::Reconciler;

@@ -18,6 +18,7 @@ use workflows::{
 
 use crate::{
     ChangeSink, Changes, Database, Provider,
+    batches::Batches,
     database::DatabaseError,
     inventory, operator_changes, orders,
     payments::{PaymentError, Payments, Tries},
@@ -27,11 +28,18 @@ use crate::{
 /// The longest that the provider may ask to be left alone.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// How many batches of each kind are on their way at once. Few: orders of one product queue for
+/// its row anyway, and a batch that waits gathers more.
+const SHARDS: usize = 4;
+
 /// What the activities work with.
 pub struct Saga {
     database: Database,
     payments: Payments,
     changes: ChangeSink,
+    reserving: Batches<(Reserve, String), Reservation>,
+    committing: Batches<OrderId, Commit>,
+    releasing: Batches<Release, ()>,
 }
 
 impl Saga {
@@ -39,7 +47,19 @@ impl Saga {
     #[must_use]
     pub fn new(database: Database, provider: Provider, changes: ChangeSink) -> Self {
         let payments = Payments { database: database.clone(), provider, changes: changes.clone() };
-        Self { database, payments, changes }
+        let reserving = Batches::start(SHARDS, &database, &changes, |connection, asked| {
+            Box::pin(inventory::reserve(connection, asked))
+        });
+        let committing = Batches::start(SHARDS, &database, &changes, |connection, orders| {
+            Box::pin(inventory::commit(connection, orders))
+        });
+        let releasing = Batches::start(SHARDS, &database, &changes, |connection, releases| {
+            Box::pin(async move {
+                let changes = inventory::release(connection, releases).await?;
+                Ok((vec![(); releases.len()], changes))
+            })
+        });
+        Self { database, payments, changes, reserving, committing, releasing }
     }
 }
 
@@ -52,16 +72,9 @@ impl Saga {
         input: Reserve,
     ) -> Result<Reservation, ActivityError> {
         let run_id = ctx.info().workflow_run_id.clone().unwrap_or_default();
-        let asked = vec![(input, run_id)];
-        let (mut reservations, changes) = self
-            .database
-            .transact(|connection| {
-                Box::pin(async move { inventory::reserve(connection, &asked).await })
-            })
-            .await
-            .map_err(surprise)?;
-        self.changes.tell(changes);
-        Ok(reservations.remove(0))
+        // Those who want the same product, or its lowest SKU, queue for the same row.
+        let first_sku = input.lines.as_slice().iter().map(|line| line.sku.clone()).min();
+        self.reserving.call(first_sku, (input, run_id)).await.map_err(surprise)
     }
 
     #[activity(definition = declared::Authorize)]
@@ -89,15 +102,7 @@ impl Saga {
         _ctx: ActivityContext,
         order: OrderId,
     ) -> Result<Commit, ActivityError> {
-        let (mut commits, changes) = self
-            .database
-            .transact(move |connection| {
-                Box::pin(async move { inventory::commit(connection, &[order]).await })
-            })
-            .await
-            .map_err(surprise)?;
-        self.changes.tell(changes);
-        Ok(commits.remove(0))
+        self.committing.call(order, order).await.map_err(surprise)
     }
 
     #[activity(definition = declared::Capture)]
@@ -126,15 +131,7 @@ impl Saga {
         _ctx: ActivityContext,
         input: Release,
     ) -> Result<(), ActivityError> {
-        let changes = self
-            .database
-            .transact(|connection| {
-                Box::pin(async move { inventory::release(connection, &[input]).await })
-            })
-            .await
-            .map_err(surprise)?;
-        self.changes.tell(changes);
-        Ok(())
+        self.releasing.call(input.order_id, input).await.map_err(surprise)
     }
 
     #[activity(definition = declared::ReturnUnits)]

@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use read_model::ReadModel;
+use tokio::sync::Semaphore;
 
 use crate::{
+    admission::Admission,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
     temporal::Temporal,
@@ -20,6 +22,9 @@ pub struct Shared {
     pub model: ReadModel,
     pub temporal: Temporal,
     pub turns: Turns,
+    pub admission: Admission,
+    /// Looks at Temporal for orders that can't be had, at the same time.
+    pub memo_turns: Semaphore,
     pub pages: Pages,
     pub public_url: String,
     pub card_script: CardScript,

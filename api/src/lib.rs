@@ -2,6 +2,7 @@
 //!
 //! The API starts, signals, updates and reads. It never decides, and never opens a transaction.
 
+mod admission;
 mod analytics;
 mod app;
 mod body;
@@ -40,6 +41,10 @@ use crate::{app::App, pages::CardScript, proxies::TrustedProxies, temporal::Temp
 
 /// Requests under way at once, at the most, on one listener.
 const AT_ONCE: usize = 4_096;
+
+/// Looks at Temporal for the memo of an order that can't be had, under way at once: asking Temporal
+/// for everybody would cost it more than the orders that can be had.
+const MEMO_TURNS: usize = 16;
 
 /// The API's own settings.
 #[derive(clap::Args, Clone, Debug)]
@@ -187,6 +192,8 @@ fn app(
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),
         turns: turns::Turns::default(),
+        admission: admission::Admission::default(),
+        memo_turns: Semaphore::new(MEMO_TURNS),
         pages: pages::Pages::default(),
         public_url,
         card_script: CardScript::new(settings.stripe_js_url.as_ref(), &shared.stripe_api_base)

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Refusal, allocation::ShortLine};
+use read_model::ReadError;
 use serde_json::{Value, json};
 
 /// Declares the problems: slug, status, title, and what the page says.
@@ -227,12 +228,14 @@ impl IntoResponse for Problem {
 #[derive(Clone, Debug)]
 pub struct IsProblem(pub Value);
 
-impl From<read_model::ReadError> for Problem {
-    fn from(error: read_model::ReadError) -> Self {
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
         tracing::warn!(%error, "the database");
         match error {
-            read_model::ReadError::Sql(_) => Self::new(Kind::DatabaseUnavailable).retry_after(2),
-            read_model::ReadError::Stored(_) => Self::new(Kind::Internal),
+            ReadError::Sql(_) | ReadError::OfAll(_) | ReadError::Unanswered => {
+                Self::new(Kind::DatabaseUnavailable).retry_after(2)
+            }
+            ReadError::Stored(_) => Self::new(Kind::Internal),
         }
     }
 }

@@ -22,6 +22,15 @@ impl CpuTime {
     }
 }
 
+/// CPU time that was used since boot, by everything, in seconds.
+#[must_use]
+pub fn cpu_seconds() -> Option<f64> {
+    let now = CpuTime::now()?;
+    let used = u32::try_from(now.all.checked_sub(now.idle)? % u64::from(u32::MAX)).ok()?;
+    // A tick is a hundredth of a second (`USER_HZ`, time(7)).
+    Some(f64::from(used) / 100.0)
+}
+
 /// The percentage of CPU time that is in use, watched for a moment.
 pub async fn percent_in_use() -> Option<u64> {
     let before = CpuTime::now()?;

@@ -49,6 +49,12 @@ impl Report {
         self.compare(name, ratio <= at_most);
     }
 
+    /// A ratio, with the least that it should be.
+    pub fn ratio_at_least(&mut self, name: &str, ratio: f64, at_least: f64) {
+        println!("{name}: {ratio:.2}x (goal >= {at_least}x)");
+        self.compare(name, ratio >= at_least);
+    }
+
     /// A count, with the most that it should be.
     pub fn count(&mut self, name: &str, count: usize, at_most: usize) {
         let sign = if at_most == 0 { "" } else { "<= " };

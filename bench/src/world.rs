@@ -45,6 +45,12 @@ impl World {
         Ok(Self { together, split, naive, floor, servers })
     }
 
+    /// The address of a database on the servers, which need not be there yet.
+    #[must_use]
+    pub fn database_url(&self, name: &str) -> String {
+        self.servers.database_url(name)
+    }
+
     /// A client of the Temporal namespace of a shop.
     ///
     /// # Errors

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::{Money, Sku};
+use crate::{Money, OrderSecret, Sku};
 
 /// How many lines an order may have.
 pub const MOST_LINES: usize = 50;
@@ -97,29 +96,30 @@ impl From<CartLines> for Vec<CartLine> {
     }
 }
 
-/// What tells one request body from another, whatever its spelling: SHA-256 over the lines
-/// in SKU order, the expected total and the email. Lower-case hex.
+/// What tells one request body from another, whatever its spelling: HMAC-SHA-256 over the lines
+/// in SKU order, the expected total and the email, keyed with the order's secret, so that nobody
+/// who reads it can try emails against it. Lower-case hex.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The fingerprint of a request for `lines`.
+    /// The fingerprint of a request for `lines` by the holder of `secret`.
     #[must_use]
-    pub fn of(lines: &CartLines, expected_total: Option<Money>, email: Option<&str>) -> Self {
+    pub fn of(
+        secret: &OrderSecret,
+        lines: &CartLines,
+        expected_total: Option<Money>,
+        email: Option<&str>,
+    ) -> Self {
         let mut sorted: Vec<_> = lines.as_slice().iter().collect();
         sorted.sort_by(|a, b| a.sku.cmp(&b.sku));
-        let mut hash = Sha256::new();
-        for line in sorted {
-            hash.update(format!("{} {}\n", line.sku, line.quantity.get()));
-        }
-        if let Some(total) = expected_total {
-            hash.update(format!("total {} {}\n", total.amount, total.currency));
-        }
-        if let Some(email) = email {
-            hash.update(format!("email {email}\n"));
-        }
-        Self(hex::encode(hash.finalize()))
+        let lines =
+            sorted.into_iter().map(|line| format!("{} {}\n", line.sku, line.quantity.get()));
+        let total = expected_total.map(|of| format!("total {} {}\n", of.amount, of.currency));
+        let email = email.map(|email| format!("email {email}\n"));
+        let body: String = lines.chain(total).chain(email).collect();
+        Self(secret.authenticate(&body))
     }
 
     /// A fingerprint as it was stored.
@@ -139,6 +139,10 @@ impl Fingerprint {
 mod tests {
     use super::*;
 
+    fn of(lines: &CartLines, total: Option<Money>, email: Option<&str>) -> Fingerprint {
+        Fingerprint::of(&"aaaaaaaaaaaaaaaaaaaaaa".parse().unwrap(), lines, total, email)
+    }
+
     fn line(sku: &str, quantity: u32) -> CartLine {
         CartLine { sku: sku.parse().unwrap(), quantity: quantity.try_into().unwrap() }
     }
@@ -154,7 +158,7 @@ mod tests {
     fn the_same_cart_in_another_order_is_the_same_request() {
         let forth = CartLines::try_from(vec![line("a", 1), line("b", 2)]).unwrap();
         let back = CartLines::try_from(vec![line("b", 2), line("a", 1)]).unwrap();
-        assert_eq!(Fingerprint::of(&forth, None, None), Fingerprint::of(&back, None, None));
+        assert_eq!(of(&forth, None, None), of(&back, None, None));
     }
 
     #[test]
@@ -162,9 +166,17 @@ mod tests {
         let lines = CartLines::try_from(vec![line("a", 1)]).unwrap();
         let more = CartLines::try_from(vec![line("a", 2)]).unwrap();
         let total = Money::new(1, "EUR".parse().unwrap());
-        let plain = Fingerprint::of(&lines, None, None);
-        assert_ne!(plain, Fingerprint::of(&more, None, None));
-        assert_ne!(plain, Fingerprint::of(&lines, Some(total), None));
-        assert_ne!(plain, Fingerprint::of(&lines, None, Some("a@b.example")));
+        let plain = of(&lines, None, None);
+        assert_ne!(plain, of(&more, None, None));
+        assert_ne!(plain, of(&lines, Some(total), None));
+        assert_ne!(plain, of(&lines, None, Some("a@b.example")));
+    }
+
+    #[test]
+    fn the_same_request_with_another_secret_reads_differently() {
+        let lines = CartLines::try_from(vec![line("a", 1)]).unwrap();
+        let other = "bbbbbbbbbbbbbbbbbbbbbb".parse().unwrap();
+        let email = Some("a@b.example");
+        assert_ne!(of(&lines, None, email), Fingerprint::of(&other, &lines, None, email));
     }
 }

@@ -3,10 +3,10 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use activities::{ChangeSink, Changes};
+use activities::{ChangeSink, Changes, HeldOrder};
 use anyhow::Context;
 use clap::Parser;
-use read_model::ReadModel;
+use read_model::{Checkout, ReadModel, StoredOrder, orders::Changing};
 use startup::SharedSettings;
 use tokio_util::sync::CancellationToken;
 
@@ -60,10 +60,33 @@ fn tell_at_once(model: ReadModel) -> ChangeSink {
         for level in &changes.stock {
             model.catalogue.stock_changed(&level.sku, level.available(), level.version);
         }
+        for order in changes.held {
+            model.hub.order_written(just_held(order));
+        }
         for order in changes.orders {
             model.hub.order_changed(order);
         }
     })
+}
+
+/// What a reader would find of an order that has just been held.
+fn just_held(order: HeldOrder) -> StoredOrder {
+    StoredOrder {
+        checkout: Checkout {
+            order_id: order.order_id,
+            version: 1,
+            lines: order.lines,
+            total: Some(order.total),
+            expires_at: Some(order.expires_at),
+            changing: Changing::just_held(),
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+        },
+        secret_hash: order.secret_hash,
+        fingerprint: order.fingerprint,
+        refusal: None,
+        payment_intent: None,
+    }
 }
 
 /// Tells whoever started this process where it listens.

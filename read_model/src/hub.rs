@@ -1,34 +1,57 @@
 //! Who waits for which order to change.
 
+use std::sync::Arc;
+
 use dashmap::DashMap;
 use domain::OrderId;
 use tokio::sync::watch;
 
+use crate::StoredOrder;
+
 /// Wakes those who wait for an order. Holds an entry only while somebody waits.
 #[derive(Default)]
 pub struct Hub {
-    waiting: DashMap<OrderId, watch::Sender<u64>>,
+    waiting: DashMap<OrderId, watch::Sender<News>>,
+}
+
+/// What is known of an order without asking Postgres.
+#[derive(Default)]
+struct News {
+    changes: u64,
+    /// The order as it was first written, if this process wrote it.
+    written: Option<Arc<StoredOrder>>,
 }
 
 /// Somebody who waits for an order. Subscribe first, then read, then wait: no change is missed.
 pub struct Subscription<'a> {
     hub: &'a Hub,
     order: OrderId,
-    changes: watch::Receiver<u64>,
+    news: watch::Receiver<News>,
 }
 
 impl Hub {
     /// Begins to wait for changes of `order`.
     #[must_use]
     pub fn subscribe(&self, order: OrderId) -> Subscription<'_> {
-        let sender = self.waiting.entry(order).or_insert_with(|| watch::channel(0).0);
-        Subscription { hub: self, order, changes: sender.subscribe() }
+        let sender = self.waiting.entry(order).or_insert_with(|| watch::channel(News::default()).0);
+        Subscription { hub: self, order, news: sender.subscribe() }
     }
 
     /// Says that `order` has changed.
     pub fn order_changed(&self, order: OrderId) {
         if let Some(sender) = self.waiting.get(&order) {
-            sender.send_modify(|count| *count += 1);
+            sender.send_modify(|news| news.changes += 1);
+        }
+    }
+
+    /// Says that an order was written, by this process and for the first time: whoever waits for
+    /// it need not read it.
+    pub fn order_written(&self, order: StoredOrder) {
+        if let Some(sender) = self.waiting.get(&order.checkout.order_id) {
+            sender.send_modify(|news| {
+                news.changes += 1;
+                news.written = Some(Arc::new(order));
+            });
         }
     }
 
@@ -42,10 +65,16 @@ impl Hub {
 impl Subscription<'_> {
     /// Waits until the order has changed since the last time this was asked.
     pub async fn changed(&mut self) {
-        if self.changes.changed().await.is_err() {
+        if self.news.changed().await.is_err() {
             // The sender lives as long as we are subscribed.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The order as it was first written, if this process wrote it while somebody waited for it.
+    #[must_use]
+    pub fn written(&self) -> Option<Arc<StoredOrder>> {
+        self.news.borrow().written.clone()
     }
 }
 

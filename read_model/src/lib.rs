@@ -3,6 +3,7 @@
 pub mod appends;
 pub mod catalogue;
 mod feed;
+pub mod gather;
 pub mod hub;
 mod inbox_news;
 pub mod operators;
@@ -15,6 +16,8 @@ pub mod webhooks;
 use std::sync::Arc;
 
 pub use catalogue::{Catalogue, Product};
+use domain::{OrderId, Sku};
+pub use gather::Gather;
 pub use hub::Hub;
 pub use orders::{Checkout, StoredOrder};
 pub use pool::{ReadError, connect};
@@ -29,6 +32,10 @@ pub struct ReadModel {
     pub pool: PgPool,
     /// Products and stock, in memory.
     pub catalogue: Arc<Catalogue>,
+    /// Orders by id, many callers at a time.
+    pub orders: Arc<Gather<OrderId, StoredOrder>>,
+    /// Reads products again, many callers at a time; what was read is in the catalogue.
+    pub products: Arc<Gather<Sku, ()>>,
     /// Who waits for which order.
     pub hub: Arc<Hub>,
     /// Is told when a webhook event was stored.
@@ -47,8 +54,11 @@ impl ReadModel {
         stop: CancellationToken,
     ) -> Result<Self, ReadError> {
         let pool = connect(url, as_api_role, connections).await?;
+        let catalogue = Arc::new(Catalogue::load(&pool).await?);
         let model = Self {
-            catalogue: Arc::new(Catalogue::load(&pool).await?),
+            orders: Arc::new(finding_orders(pool.clone())),
+            products: Arc::new(reading_products(Arc::clone(&catalogue), pool.clone())),
+            catalogue,
             hub: Arc::new(Hub::default()),
             inbox_news: inbox_news::start(pool.clone(), stop.clone()),
             pool,
@@ -56,4 +66,22 @@ impl ReadModel {
         tokio::spawn(feed::follow(model.clone(), url.to_owned(), stop));
         Ok(model)
     }
+}
+
+fn finding_orders(pool: PgPool) -> Gather<OrderId, StoredOrder> {
+    Gather::start(move |ids| {
+        let pool = pool.clone();
+        Box::pin(async move { orders::find_all(&pool, &ids).await })
+    })
+}
+
+fn reading_products(catalogue: Arc<Catalogue>, pool: PgPool) -> Gather<Sku, ()> {
+    Gather::start(move |skus| {
+        let (catalogue, pool) = (Arc::clone(&catalogue), pool.clone());
+        Box::pin(async move {
+            let names: Vec<_> = skus.iter().map(ToString::to_string).collect();
+            catalogue.refresh(&pool, &names).await?;
+            Ok(skus.into_iter().map(|sku| (sku, ())).collect())
+        })
+    })
 }

@@ -1,5 +1,7 @@
 //! One order, as shoppers and operators see it.
 
+use std::collections::BTreeMap;
+
 use domain::{
     AttemptId, Currency, Fingerprint, Money, OrderId, OrderState, PaymentState, PricedLine,
     Refusal, SecretHash,
@@ -50,6 +52,22 @@ pub struct Changing {
     pub refund_pending_minor: i64,
 }
 
+impl Changing {
+    /// As `reserve` writes an order whose units are held.
+    #[must_use]
+    pub const fn just_held() -> Self {
+        Self {
+            state: OrderState::AwaitingPayment,
+            payment_state: PaymentState::None,
+            payment_attempts: 0,
+            decline_code: None,
+            next_action_url: None,
+            refunded_minor: 0,
+            refund_pending_minor: 0,
+        }
+    }
+}
+
 /// An order with what only the server knows of it.
 #[derive(Clone, Debug)]
 pub struct StoredOrder {
@@ -90,7 +108,19 @@ impl From<Line> for PricedLine {
 /// # Errors
 /// When Postgres can't be asked.
 pub async fn find(pool: &PgPool, order: OrderId) -> Result<Option<StoredOrder>, ReadError> {
-    let row = sqlx::query!(
+    Ok(find_all(pool, &[order]).await?.remove(&order))
+}
+
+/// Those of `orders` that are written.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn find_all(
+    pool: &PgPool,
+    orders: &[OrderId],
+) -> Result<BTreeMap<OrderId, StoredOrder>, ReadError> {
+    let ids: Vec<_> = orders.iter().map(|order| order.0).collect();
+    let rows = sqlx::query!(
         r#"
         select order_id, version, secret_hash, fingerprint, payment_intent, currency, total_minor,
             expires_at, created_at, updated_at, refusal as "refusal: Json<Refusal>",
@@ -105,17 +135,17 @@ pub async fn find(pool: &PgPool, order: OrderId) -> Result<Option<StoredOrder>, 
                 where line.order_id = orders.order_id
             ), '[]') as "lines!: Json<Vec<Line>>"
         from orders
-        where order_id = $1
+        where order_id = any($1)
         "#,
-        order.0,
+        &ids,
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let currency: Option<Currency> = row.currency.as_deref().and_then(|code| code.parse().ok());
-    Ok(Some(StoredOrder {
-        checkout: Checkout {
-            order_id: order,
+    let orders = rows.into_iter().map(|row| {
+        let currency: Option<Currency> = row.currency.as_deref().and_then(|code| code.parse().ok());
+        let order_id = OrderId(row.order_id);
+        let checkout = Checkout {
+            order_id,
             version: row.version,
             lines: row.lines.0.into_iter().map(PricedLine::from).collect(),
             total: row
@@ -126,12 +156,17 @@ pub async fn find(pool: &PgPool, order: OrderId) -> Result<Option<StoredOrder>, 
             changing: row.changing.0,
             created_at: row.created_at,
             updated_at: row.updated_at,
-        },
-        secret_hash: SecretHash::from_stored(row.secret_hash),
-        fingerprint: Fingerprint::from_stored(row.fingerprint),
-        refusal: row.refusal.map(|refusal| refusal.0),
-        payment_intent: row.payment_intent,
-    }))
+        };
+        let stored = StoredOrder {
+            checkout,
+            secret_hash: SecretHash::from_stored(row.secret_hash),
+            fingerprint: Fingerprint::from_stored(row.fingerprint),
+            refusal: row.refusal.map(|refusal| refusal.0),
+            payment_intent: row.payment_intent,
+        };
+        (order_id, stored)
+    });
+    Ok(orders.collect())
 }
 
 /// One change of an order: its number, and the order's changing part after it.

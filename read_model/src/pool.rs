@@ -1,9 +1,9 @@
 //! The API's connections to Postgres: as a role that may read, and append.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Executor, PgPool,
+    Connection, Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -16,7 +16,26 @@ pub enum ReadError {
     /// The row holds something that its column should not let in.
     #[error("a stored value can't be read: {0}")]
     Stored(String),
+    /// The statement that this was part of failed.
+    #[error(transparent)]
+    OfAll(Arc<ReadError>),
+    /// Whoever asks Postgres has stopped.
+    #[error("Postgres was not asked: the process stops")]
+    Unanswered,
 }
+
+impl ReadError {
+    /// Whether a single row is what it failed of.
+    pub(crate) const fn is_of_one_row(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::ColumnDecode { .. }) | Self::Stored(_) => true,
+            Self::Sql(_) | Self::OfAll(_) | Self::Unanswered => false,
+        }
+    }
+}
+
+/// How long a connection may lie idle before it is asked whether it is still there.
+const ASK_AFTER: Duration = Duration::from_secs(1);
 
 /// Connects a pool. With `as_api_role` every connection takes the role `holdfast_api`, which
 /// may do nothing but what the API does.
@@ -34,6 +53,16 @@ pub async fn connect(url: &str, as_api_role: bool, connections: u32) -> Result<P
         .max_connections(connections)
         .min_connections(2)
         .acquire_timeout(Duration::from_millis(1_500))
+        .test_before_acquire(false)
+        .before_acquire(|connection, of| {
+            Box::pin(async move {
+                // One that was used just now need not be asked: each question is a round trip.
+                if of.idle_for >= ASK_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if as_api_role {

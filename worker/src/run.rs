@@ -18,6 +18,9 @@ use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle
 
 use crate::{inbox, notify};
 
+/// Connections for the notifier and the inbox.
+const NOTES_CONNECTIONS: u32 = 6;
+
 /// The worker's own settings.
 #[derive(clap::Args, Clone, Debug)]
 #[group(id = "worker-settings")]
@@ -43,7 +46,8 @@ pub struct Settings {
 /// A worker that has everything it needs to run.
 pub struct Prepared {
     client: Client,
-    database: Database,
+    /// For the inbox: what it loses in a crash it delivers again.
+    notes: Database,
     listen_url: String,
     options: WorkerOptions,
 }
@@ -62,13 +66,16 @@ pub async fn prepare(
     let database = Database::connect(&shared.database_url, settings.worker_database_connections)
         .await
         .context("Postgres can't be reached: look at DATABASE_URL, and whether it runs")?;
+    let notes = Database::connect_for_notes(&shared.database_url, NOTES_CONNECTIONS)
+        .await
+        .context("Postgres gives no further connections: look at max_connections")?;
     let provider = Provider::new(
         &shared.stripe_api_base,
         settings.stripe_secret_key.clone(),
         shared.public_url(),
     )
     .context("the payment provider's client can't be made")?;
-    let everybody = notify::start(database.clone());
+    let everybody = notify::start(notes.clone());
     let changes = ChangeSink::new(move |changes: Changes| {
         if let Some(local) = &local {
             local.tell(changes);
@@ -76,10 +83,10 @@ pub async fn prepare(
         everybody.notify_one();
     });
     let reconciler = Reconciler::new(database.clone(), provider.clone(), client.clone());
-    let saga = Saga::new(database.clone(), provider, changes);
+    let saga = Saga::new(database, provider, changes);
     Ok(Prepared {
         client,
-        database,
+        notes,
         listen_url: shared.database_url.clone(),
         options: options(saga, reconciler, settings.worker_cached_workflows)?,
     })
@@ -108,7 +115,7 @@ impl Prepared {
             .map_err(anyhow::Error::msg)
             .and_then(|options| Ok(Runtime::from_current_tokio(options)?))?;
         let inbox = tokio::spawn(inbox::deliver(
-            self.database.clone(),
+            self.notes.clone(),
             self.client.clone(),
             self.listen_url.clone(),
             stop.clone(),

@@ -29,6 +29,7 @@ pub(crate) struct Moved {
 impl Moved {
     pub(crate) fn changes(self) -> Changes {
         Changes {
+            held: Vec::new(),
             orders: self
                 .orders
                 .map_or_else(Vec::new, |ids| ids.0.into_iter().map(OrderId).collect()),

@@ -13,7 +13,7 @@ use workflows::{
 };
 
 use super::uuids;
-use crate::{Changes, database::DatabaseError};
+use crate::{Changes, changes::HeldOrder, database::DatabaseError};
 
 /// Holds the stock of each of `asked`, first come, first served; writes orders, lines, holds and
 /// events. `run_ids` are the workflow runs that ask, one for each.
@@ -205,10 +205,31 @@ async fn write(
     let orders = row.orders.0;
     let changes = Changes {
         orders: orders.iter().map(|order| OrderId(order.order_id)).collect(),
+        held: held_orders(decided, &orders),
         stock: row.levels.0,
     };
     let written = orders.into_iter().map(OrderRow::owned).collect::<Result<_, _>>()?;
     Ok((written, changes))
+}
+
+/// Those of `decided` that were written as held, for readers in this process.
+fn held_orders(decided: &[Decided<'_>], written: &[OrderRow]) -> Vec<HeldOrder> {
+    let written: BTreeMap<_, _> = written.iter().map(|row| (row.order_id, row)).collect();
+    let held = decided.iter().filter_map(|Decided { ask, lines, .. }| {
+        let row = written.get(&ask.order_id.0)?;
+        let lines = lines.as_ref().ok()?;
+        Some(HeldOrder {
+            order_id: ask.order_id,
+            secret_hash: ask.secret_hash.clone(),
+            fingerprint: ask.fingerprint.clone(),
+            total: order::total(lines)?,
+            lines: lines.clone(),
+            expires_at: row.expires_at?,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    });
+    held.collect()
 }
 
 /// The orders of a batch as columns, for `unnest`.
@@ -284,8 +305,8 @@ async fn read(
 ) -> Result<Vec<(OrderId, Owned)>, DatabaseError> {
     let rows = sqlx::query_as!(
         OrderRow,
-        r#"select order_id, run_id, expires_at, total_minor, currency,
-               refusal as "refusal: Json<Refusal>"
+        r#"select order_id, run_id, expires_at, created_at, updated_at, total_minor,
+               currency, refusal as "refusal: Json<Refusal>"
            from orders where order_id = any($1)"#,
         &uuids(known.iter().copied()),
     )
@@ -304,6 +325,10 @@ struct OrderRow {
     run_id: String,
     #[serde(with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
     total_minor: Option<i64>,
     currency: Option<String>,
     refusal: Option<Json<Refusal>>,

@@ -108,6 +108,19 @@ impl Listed for ListedDispute {
 }
 
 impl Provider {
+    /// A payment as its list has it; none when the provider does not know it.
+    ///
+    /// # Errors
+    /// When the provider does not say.
+    pub async fn listed_payment(
+        &self,
+        intent: &str,
+    ) -> Result<Option<ListedPayment>, ProviderError> {
+        let path = format!("{}/{intent}", ListedPayment::PATH);
+        let query = [("expand[]", "latest_charge")];
+        Ok(self.ask(self.request(Method::GET, &path).query(&query)).await?.ok())
+    }
+
     /// A page of what was created since `since` (Unix time in seconds), after the one of this id.
     ///
     /// # Errors

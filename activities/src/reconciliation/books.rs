@@ -15,7 +15,7 @@ use workflows::{
     activities::Checked,
 };
 
-use super::{CheckError, MOST_FINDINGS, finding};
+use super::{CheckError, Findings, finding};
 use crate::{
     Provider,
     database::DatabaseError,
@@ -30,14 +30,19 @@ use crate::{
 /// How far back the provider's books are read: longer than any authorization lasts.
 const SINCE: Duration = Duration::days(30);
 
+/// How long after the first look a payment is looked at again that did not agree.
+const SECOND_LOOK_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
+/// The most payments that one run looks at twice.
+const MOST_IN_DOUBT: usize = 1_000;
+
 /// Looks through the provider's refunds, disputes and payments.
 pub(super) async fn check(pool: &PgPool, provider: &Provider) -> Result<Checked, CheckError> {
     let since = (OffsetDateTime::now_utc() - SINCE).unix_timestamp();
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     let unsettled = check_refunds(pool, provider, since, &mut findings).await?;
     check_disputes(pool, provider, since, &mut findings).await?;
     let checked = check_payments(pool, provider, since, &unsettled, &mut findings).await?;
-    Ok(Checked { checked, findings })
+    Ok(Checked { checked, findings: findings.list })
 }
 
 /// Answers the payments whose sums will agree when what was found of them is put right.
@@ -45,11 +50,11 @@ async fn check_refunds(
     pool: &PgPool,
     provider: &Provider,
     since: i64,
-    findings: &mut Vec<Finding>,
+    findings: &mut Findings,
 ) -> Result<BTreeSet<String>, CheckError> {
     let mut unsettled = BTreeSet::new();
     let mut pages = Pages::<ProviderRefund>::since(provider, since);
-    while let Some(page) = pages.next(findings.len()).await? {
+    while let Some(page) = pages.next(findings).await? {
         let intents = page.iter().filter_map(|refund| refund.payment_intent().map(str::to_owned));
         let intents: Vec<_> = intents.collect();
         let orders = paid_orders(pool, &intents).await?;
@@ -58,7 +63,7 @@ async fn check_refunds(
                 continue;
             };
             if let Some(found) = check_refund(pool, order, refund).await? {
-                findings.push(found);
+                findings.add(found);
                 unsettled.insert(intent.to_owned());
             }
         }
@@ -70,16 +75,18 @@ async fn check_disputes(
     pool: &PgPool,
     provider: &Provider,
     since: i64,
-    findings: &mut Vec<Finding>,
+    findings: &mut Findings,
 ) -> Result<(), CheckError> {
     let mut pages = Pages::<ListedDispute>::since(provider, since);
-    while let Some(page) = pages.next(findings.len()).await? {
+    while let Some(page) = pages.next(findings).await? {
         let intents = page.iter().filter_map(|dispute| dispute.payment_intent.clone());
         let intents: Vec<_> = intents.collect();
         let orders = paid_orders(pool, &intents).await?;
         for dispute in &page {
-            if let Some((_, &order)) = of_order(&orders, dispute.payment_intent.as_deref()) {
-                findings.extend(check_dispute(pool, order, dispute).await?);
+            if let Some((_, &order)) = of_order(&orders, dispute.payment_intent.as_deref())
+                && let Some(found) = check_dispute(pool, order, dispute).await?
+            {
+                findings.add(found);
             }
         }
     }
@@ -92,19 +99,43 @@ async fn check_payments(
     provider: &Provider,
     since: i64,
     unsettled: &BTreeSet<String>,
-    findings: &mut Vec<Finding>,
+    findings: &mut Findings,
 ) -> Result<u64, CheckError> {
     let mut checked = 0;
+    let mut in_doubt = Vec::new();
     let mut pages = Pages::<ListedPayment>::since(provider, since);
-    while let Some(page) = pages.next(findings.len()).await? {
+    while let Some(page) = pages.next(findings).await? {
         checked += page.len() as u64;
-        let orders = in_books(pool, &page).await?;
-        let ours = page.iter().filter_map(|payment| Some((payment.order()?, payment)));
-        for (order, payment) in ours.filter(|(_, payment)| !unsettled.contains(&payment.id)) {
-            findings.extend(check_payment(order, payment, orders.get(&payment.id).copied()));
+        let differing = differing(pool, &page).await?;
+        let differing = differing.into_iter().map(|finding| finding.subject);
+        in_doubt.extend(differing.filter(|payment| !unsettled.contains(payment)));
+        if in_doubt.len() >= MOST_IN_DOUBT {
+            break;
+        }
+    }
+    if in_doubt.is_empty() {
+        return Ok(checked);
+    }
+    // The shop writes down what it does at the provider a moment later, and the list was read
+    // before the books: what differs now has differed for a while.
+    tokio::time::sleep(SECOND_LOOK_AFTER).await;
+    for payment in in_doubt {
+        let payment = provider.listed_payment(&payment).await.map_err(PaymentError::from)?;
+        for found in differing(pool, payment.as_slice()).await? {
+            findings.add(found);
         }
     }
     Ok(checked)
+}
+
+/// Those of `payments` that do not agree with the order that they name.
+async fn differing(pool: &PgPool, payments: &[ListedPayment]) -> Result<Vec<Finding>, CheckError> {
+    let orders = in_books(pool, payments).await?;
+    let ours = payments.iter().filter_map(|payment| Some((payment.order()?, payment)));
+    let differing = ours.filter_map(|(order, payment)| {
+        check_payment(order, payment, orders.get(&payment.id).copied())
+    });
+    Ok(differing.collect())
 }
 
 /// A list of the provider's, page by page.
@@ -122,8 +153,8 @@ impl<'a, T: Listed> Pages<'a, T> {
     }
 
     /// The next page; none after the last, or when `found` is enough for one run.
-    async fn next(&mut self, found: usize) -> Result<Option<Vec<T>>, CheckError> {
-        if self.is_over || found >= MOST_FINDINGS {
+    async fn next(&mut self, found: &Findings) -> Result<Option<Vec<T>>, CheckError> {
+        if self.is_over || found.is_enough() {
             return Ok(None);
         }
         let page = self.provider.page::<T>(self.since, self.after.as_deref()).await;

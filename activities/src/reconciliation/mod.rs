@@ -22,8 +22,41 @@ use workflows::{
 
 use crate::{Database, Provider, payments::PaymentError};
 
-/// The most findings that one run brings of either side: the next one goes on.
+/// The most repairs that one run brings of either side, and the most findings for a person: the
+/// next run goes on.
 const MOST_FINDINGS: usize = 200;
+
+/// What one side has brought so far. What nothing can repair is there again in every run, and must
+/// not keep a run from coming to what can be repaired.
+#[derive(Default)]
+struct Findings {
+    list: Vec<Finding>,
+    for_a_person: usize,
+}
+
+impl Findings {
+    fn add(&mut self, finding: Finding) {
+        if finding.repair.is_none() {
+            if self.for_a_person == MOST_FINDINGS {
+                let (kind, subject) = (finding.kind.as_str(), &finding.subject);
+                tracing::warn!(
+                    kind,
+                    subject,
+                    detail = finding.detail,
+                    "a finding too many to list"
+                );
+                return;
+            }
+            self.for_a_person += 1;
+        }
+        self.list.push(finding);
+    }
+
+    /// Whether there is as much to repair as one run takes on.
+    fn is_enough(&self) -> bool {
+        self.list.len() - self.for_a_person >= MOST_FINDINGS
+    }
+}
 
 /// What the activities of reconciliation work with.
 pub struct Reconciler {

@@ -14,7 +14,7 @@ use workflows::{
     Finding, FindingKind, RefundInput, RefundRequest, Repair, SeenRefund, activities::Checked,
 };
 
-use super::{CheckError, MOST_FINDINGS, finding};
+use super::{CheckError, Findings, finding};
 use crate::{payments::PaymentError, refunds};
 
 /// How many orders are read at once.
@@ -24,24 +24,26 @@ const AT_ONCE: usize = 16;
 
 /// Looks through everything that is open.
 pub(super) async fn check(pool: &PgPool, client: &Client) -> Result<Checked, CheckError> {
-    let mut checked = Checked::default();
+    let (mut checked, mut findings) = (0, Findings::default());
     let mut after = Uuid::nil();
-    while checked.findings.len() < MOST_FINDINGS {
+    while !findings.is_enough() {
         let page = open_orders(pool, after).await?;
         let Some(last) = page.last() else { break };
         after = last.order_id;
-        checked.checked += page.len() as u64;
+        checked += page.len() as u64;
         let ids: Vec<_> = page.iter().map(|open| open.order_id).collect();
         let alone = without_workflow(client, ids).await?;
-        checked.findings.extend(still_open(pool, &alone).await?);
+        for found in still_open(pool, &alone).await? {
+            findings.add(found);
+        }
         let overdue = page.iter().filter(|open| open.is_overdue && !alone.contains(&open.order_id));
-        checked.findings.extend(overdue.map(|open| {
+        for open in overdue {
             let detail = format!("the order is {}, and its hold should be over", open.state);
-            finding(FindingKind::HoldOverdue, open.order_id, detail, None)
-        }));
+            findings.add(finding(FindingKind::HoldOverdue, open.order_id, detail, None));
+        }
     }
-    checked.findings.extend(open_refunds(pool, client).await?);
-    Ok(checked)
+    check_refunds(pool, client, &mut findings).await?;
+    Ok(Checked { checked, findings: findings.list })
 }
 
 struct Open {
@@ -121,30 +123,55 @@ async fn still_open(pool: &PgPool, alone: &[Uuid]) -> Result<Vec<Finding>, sqlx:
 }
 
 /// Refunds that are under way without a workflow.
-async fn open_refunds(pool: &PgPool, client: &Client) -> Result<Vec<Finding>, CheckError> {
-    let rows = sqlx::query!(
+async fn check_refunds(
+    pool: &PgPool,
+    client: &Client,
+    findings: &mut Findings,
+) -> Result<(), CheckError> {
+    let mut after = Uuid::nil();
+    while !findings.is_enough() {
+        let page = pending_refunds(pool, after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.refund_id;
+        for row in page {
+            let refund_id = RefundId(row.refund_id);
+            // It may have ended, workflow and all, since it was read.
+            if !is_running(client, refund_id.workflow_id()).await?
+                && is_pending(pool, refund_id).await?
+            {
+                findings.add(left_alone(row));
+            }
+        }
+    }
+    Ok(())
+}
+
+struct PendingRefund {
+    refund_id: Uuid,
+    order_id: Uuid,
+    request: Value,
+    provider_refund: Option<String>,
+}
+
+async fn pending_refunds(pool: &PgPool, after: Uuid) -> Result<Vec<PendingRefund>, sqlx::Error> {
+    sqlx::query_as!(
+        PendingRefund,
         "select refund_id, order_id, request, provider_refund from refunds
-         where state = 'pending'
-         order by created_at limit $1",
+         where state = 'pending' and refund_id > $1
+         order by refund_id limit $2",
+        after,
         A_PAGE,
     )
     .fetch_all(pool)
-    .await?;
-    let mut found = Vec::new();
-    for row in rows {
-        let (refund_id, order_id) = (RefundId(row.refund_id), OrderId(row.order_id));
-        // It may have ended, workflow and all, since it was read.
-        if is_running(client, refund_id.workflow_id()).await?
-            || !is_pending(pool, refund_id).await?
-        {
-            continue;
-        }
-        let refund = go_on(refund_id, order_id, row.request, row.provider_refund);
-        let detail = format!("a refund of order {order_id} is pending, and its workflow is gone");
-        let repair = Some(Repair::Refund { refund });
-        found.push(finding(FindingKind::RefundWithoutWorkflow, refund_id, detail, repair));
-    }
-    Ok(found)
+    .await
+}
+
+fn left_alone(row: PendingRefund) -> Finding {
+    let (refund_id, order_id) = (RefundId(row.refund_id), OrderId(row.order_id));
+    let refund = go_on(refund_id, order_id, row.request, row.provider_refund);
+    let detail = format!("a refund of order {order_id} is pending, and its workflow is gone");
+    let repair = Some(Repair::Refund { refund });
+    finding(FindingKind::RefundWithoutWorkflow, refund_id, detail, repair)
 }
 
 async fn is_pending(pool: &PgPool, refund: RefundId) -> Result<bool, CheckError> {

@@ -43,6 +43,11 @@ impl Access {
         Ok(access)
     }
 
+    /// The secret itself.
+    pub const fn secret_text(&self) -> &OrderSecret {
+        &self.plain
+    }
+
     /// The cookie that shows this secret for this order, and for nothing else.
     pub fn set_cookie(&self, order: OrderId, app: &App) -> Option<HeaderValue> {
         let secure = if app.public_url.starts_with("https:") { "; Secure" } else { "" };

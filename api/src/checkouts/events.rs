@@ -116,7 +116,7 @@ async fn news(
     if position.is_none() {
         events.drain(..events.len() - 1);
     }
-    let stored = orders::find(&app.model.pool, order).await?;
+    let stored = app.model.orders.look(order).await?;
     Ok(stored.map(|stored| (stored.checkout, events)))
 }
 

@@ -17,7 +17,7 @@ use axum::{
     routing::{get, post, put},
 };
 use domain::{OrderId, PricedLine, SecretHash};
-use read_model::{Checkout, StoredOrder, hub::Subscription, orders};
+use read_model::{Checkout, StoredOrder, hub::Subscription};
 use tokio::time::Instant;
 use workflows::CheckoutMemo;
 
@@ -68,7 +68,7 @@ async fn read(
 /// The order, if there is one and it belongs to the holder of `secret`.
 async fn known(app: &App, order: OrderId, secret: &SecretHash) -> Answer<Known> {
     let not_found = || Problem::new(Kind::CheckoutNotFound);
-    if let Some(stored) = orders::find(&app.model.pool, order).await? {
+    if let Some(stored) = app.model.orders.look(order).await? {
         return if stored.secret_hash.matches(secret) {
             Ok(Known::Written(Box::new(stored)))
         } else {
@@ -89,7 +89,7 @@ async fn wait_until(
     let deadline = Instant::now() + limit;
     let mut subscription = app.model.hub.subscribe(order);
     loop {
-        let stored = orders::find(&app.model.pool, order).await?;
+        let stored = app.model.orders.look(order).await?;
         if stored.as_ref().is_some_and(&done) || Instant::now() >= deadline {
             return Ok(stored);
         }

@@ -39,7 +39,7 @@ pub async fn post(
         let turn = app.turns.wait(order).await;
         let changed = if turn.waited {
             // By whoever had the turn before.
-            orders::find(&app.model.pool, order).await?
+            app.model.orders.look(order).await?
         } else {
             None
         };
@@ -87,7 +87,7 @@ async fn pay(
         Some(PayAnswer::Refused {
             refusal: PayRefusal::AlreadyUnderWay | PayRefusal::StillReserving,
         }) => {
-            let now = orders::find(&app.model.pool, order).await?;
+            let now = app.model.orders.look(order).await?;
             as_it_is(&now.unwrap_or(stored))
         }
         // The workflow has ended: by now the row says how.

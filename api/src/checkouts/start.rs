@@ -1,6 +1,6 @@
 //! `PUT /v1/checkouts/{order_id}`: starts a checkout, or answers the one that there is.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use axum::{
     Json,
@@ -8,9 +8,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{Fingerprint, Money, OrderId, PricedLine, Refusal, allocate, order};
+use domain::{Fingerprint, Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
+use futures::future::try_join_all;
 use hmac::{Hmac, Mac};
-use read_model::{StoredOrder, appends, orders};
+use read_model::{StoredOrder, appends};
 use sha2::Sha256;
 use tokio::time::Instant;
 use workflows::{CheckoutInput, CheckoutMemo};
@@ -19,6 +20,7 @@ use super::{
     access::Access, answer, changed, no_store, order_id, retry_after, summary, wait_until,
 };
 use crate::{
+    admission::Admitted,
     app::App,
     body::JsonBody,
     checkouts::view::reserving_json,
@@ -27,6 +29,8 @@ use crate::{
     temporal::Started,
 };
 
+/// How long a shopper waits for what was promised to others before being told that it is gone.
+const PROMISES_SETTLE: Duration = Duration::from_millis(50);
 /// How long a shopper waits for the stock to be held before being told to look again.
 const OUTCOME_WITHIN: Duration = Duration::from_secs(2);
 
@@ -45,6 +49,7 @@ pub async fn put(
     let asked = Asked {
         order,
         fingerprint: Fingerprint::of(
+            access.secret_text(),
             &request.lines,
             request.expected_total,
             request.email.as_deref(),
@@ -71,13 +76,15 @@ struct Asked {
 }
 
 async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
-    if let Some(stored) = orders::find(&app.model.pool, asked.order).await? {
+    if let Some(stored) = app.model.orders.look(asked.order).await? {
         return known_order(&asked, &stored, StatusCode::OK);
     }
-    let priced = match price(app, &asked) {
-        Ok(priced) => priced,
+    // Promised until the outcome is told: whoever comes meanwhile is not told that these can be had.
+    let (priced, _admitted) = match admit(app, &asked) {
+        Ok(admitted) => admitted,
         Err(_) => match second_look(app, &asked).await? {
-            SecondLook::CanBeHad(priced) => priced,
+            SecondLook::CanBeHad(admitted) => admitted,
+            SecondLook::Written(stored) => return known_order(&asked, &stored, StatusCode::OK),
             SecondLook::AlreadyStarted(memo) => {
                 return follow(app, &asked, memo, StatusCode::OK).await;
             }
@@ -115,7 +122,10 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
         Started::Now => {
             // Nothing is written yet, and its writing will not be missed.
             changed(&mut subscription, Instant::now() + OUTCOME_WITHIN).await;
-            follow(app, &asked, memo, StatusCode::CREATED).await
+            match subscription.written() {
+                Some(held) => known_order(&asked, &held, StatusCode::CREATED),
+                None => follow(app, &asked, memo, StatusCode::CREATED).await,
+            }
         }
         Started::Before => match app.temporal.memo(asked.order).await? {
             Some(memo) => follow(app, &asked, memo, StatusCode::OK).await,
@@ -160,30 +170,53 @@ async fn follow(
 
 type Priced = (Vec<PricedLine>, Money);
 
-/// What the lines cost by the snapshot, if all of them can be had.
-fn price(app: &App, asked: &Asked) -> Result<Priced, Refusal> {
-    let lines = &asked.request.lines;
-    let mut stock = app.model.catalogue.stock(lines.as_slice().iter().map(|line| &line.sku));
-    let priced = allocate(lines, asked.request.expected_total, &mut stock)?;
+/// Promises the lines to the order, if all of them can be had by the snapshot and nobody else was
+/// promised them; answers what they cost.
+fn admit(app: &App, asked: &Asked) -> Result<(Priced, Admitted), Refusal> {
+    let stock = stock(app, asked);
+    app.admission.admit(asked.order, &asked.request.lines, stock, |stock| price(asked, stock))
+}
+
+fn stock(app: &App, asked: &Asked) -> BTreeMap<Sku, StockLine> {
+    app.model.catalogue.stock(asked.request.lines.as_slice().iter().map(|line| &line.sku))
+}
+
+fn price(asked: &Asked, stock: &mut BTreeMap<Sku, StockLine>) -> Result<Priced, Refusal> {
+    let priced = allocate(&asked.request.lines, asked.request.expected_total, stock)?;
     let total = order::total(&priced).ok_or(Refusal::NoTotal)?;
     Ok((priced, total))
 }
 
 enum SecondLook {
-    CanBeHad(Priced),
+    CanBeHad((Priced, Admitted)),
+    Written(StoredOrder),
     AlreadyStarted(CheckoutMemo),
     No(Refusal),
 }
 
-/// The snapshot says no. It may lag, and the units may be held by this very order: nobody is
-/// refused before both were looked at.
+/// The snapshot says no. It may lag, and the units may be held by this very order, whose row was
+/// written since it was looked for, or is about to be: nobody is refused before all of it was looked
+/// at. In a rush Temporal is asked for a few orders at a time only: of the others, a retry that
+/// overtakes its own first request on another node may be refused, and finds its hold by asking
+/// once more.
 async fn second_look(app: &App, asked: &Asked) -> Answer<SecondLook> {
-    let lines = asked.request.lines.as_slice();
-    let skus: Vec<_> = lines.iter().map(|line| line.sku.to_string()).collect();
-    app.model.catalogue.refresh(&app.model.pool, &skus).await?;
-    let refusal = match price(app, asked) {
-        Ok(priced) => return Ok(SecondLook::CanBeHad(priced)),
+    let skus = asked.request.lines.as_slice().iter().map(|line| line.sku.clone());
+    let model = &app.model;
+    try_join_all(skus.map(|sku| model.products.look(sku))).await?;
+    if price(asked, &mut stock(app, asked)).is_ok() {
+        // They are there, and promised to others. Of an order that holds by now the units are
+        // missing from the snapshot and promised as well, for a moment.
+        tokio::time::sleep(PROMISES_SETTLE).await;
+    }
+    let refusal = match admit(app, asked) {
+        Ok(admitted) => return Ok(SecondLook::CanBeHad(admitted)),
         Err(refusal) => refusal,
+    };
+    if let Some(stored) = model.orders.look(asked.order).await? {
+        return Ok(SecondLook::Written(stored));
+    }
+    let Ok(_turn) = app.memo_turns.try_acquire() else {
+        return Ok(SecondLook::No(refusal));
     };
     match app.temporal.memo(asked.order).await? {
         Some(memo) => Ok(SecondLook::AlreadyStarted(memo)),
@@ -197,7 +230,7 @@ async fn limit_holds(app: &App, asked: &Asked) -> Answer<Option<String>> {
         return Ok(None);
     }
     let key = client_key(app, asked.client);
-    let open = orders::open_holds_of(&app.model.pool, &key).await?;
+    let open = read_model::orders::open_holds_of(&app.model.pool, &key).await?;
     if open >= i64::from(app.holds_per_address) {
         return Err(Problem::new(Kind::TooManyHolds).retry_after(30));
     }

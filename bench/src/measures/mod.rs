@@ -4,6 +4,7 @@ mod history;
 mod one_client;
 mod payments;
 mod reads;
+mod reservations;
 mod storefront;
 mod throughput;
 
@@ -39,6 +40,8 @@ pub enum Kind {
     Reads,
     /// The provider's webhooks, and its absence.
     Payments,
+    /// Many who want the same product.
+    Reservations,
     /// The shop's pages.
     Storefront,
 }
@@ -81,6 +84,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if wanted(Kind::Payments) {
         payments::measure(&world, *options, &mut report).await?;
+    }
+    if wanted(Kind::Reservations) {
+        reservations::measure(&world, *options, &mut report).await?;
     }
     if wanted(Kind::Storefront) {
         progress("the storefront");

@@ -175,7 +175,7 @@ pub fn input(shopper: &Shopper, sku: &str, quantity: u32, hold_ttl: Duration) ->
     let secret: OrderSecret = shopper.secret.parse().unwrap();
     CheckoutInput {
         order_id: OrderId(shopper.order_id),
-        fingerprint: Fingerprint::of(&lines, None, None),
+        fingerprint: Fingerprint::of(&secret, &lines, None, None),
         lines,
         expected_total: None,
         secret_hash: secret.hash(),

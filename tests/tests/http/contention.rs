@@ -133,3 +133,23 @@ async fn two_secrets_under_one_id_at_once_are_one_owner_and_one_stranger() {
     }
     assert_eq!(shop.operator().stock(&sku).await, (95, 5, 0));
 }
+
+#[tokio::test]
+async fn in_a_drop_no_more_orders_are_started_than_can_win_and_every_unit_is_held() {
+    const UNITS: usize = 10;
+    let shop = Shop::open(ShopOptions::default()).await;
+    let sku = shop.product(i64::try_from(UNITS).unwrap()).await;
+    let crowd: Vec<_> = (0..200).map(|_| shop.shopper()).collect();
+    let cart = Shopper::cart(&[(&sku, 1)]);
+    let decided = join_all(crowd.iter().map(|shopper| shopper.put_until_decided(&cart))).await;
+    let held = decided.iter().filter(|reply| reply.status.is_success()).count();
+    assert_eq!(held, UNITS);
+    for reply in decided.iter().filter(|reply| !reply.status.is_success()) {
+        is_problem(reply, "out-of-stock");
+    }
+    // A loser's order was not even begun: it can be asked for again when units come back.
+    let refused = shop.operator().get("/v1/orders?state=refused&limit=200").await;
+    assert_eq!(refused["orders"].as_array().unwrap().len(), 0, "{refused}");
+    assert_eq!(shop.operator().stock(&sku).await, (0, 10, 0));
+    assert_invariants(&shop).await;
+}

@@ -187,3 +187,19 @@ async fn an_order_may_have_fifty_lines_of_ninety_nine_units() {
     assert_eq!(shop.operator().stock(&skus[49]).await, (0, 99, 0));
     shopper.cancel().await;
 }
+
+#[tokio::test]
+async fn the_answer_to_a_put_is_what_a_get_reads() {
+    let shop = Shop::shared().await;
+    let (mug, pot) = (shop.product(5).await, shop.product(5).await);
+    let shopper = shop.shopper();
+    let mut started = shopper.hold(&[(&pot, 1), (&mug, 2)]).await;
+    let mut read = shopper.get().await.body;
+    for answer in [&mut started, &mut read] {
+        // What goes on while the two are asked.
+        answer["server_time"].take();
+        answer["hold"]["remaining_seconds"].take();
+    }
+    assert_eq!(started, read);
+    assert_eq!(started["lines"][0]["sku"], pot, "in the shopper's order");
+}

@@ -1,6 +1,8 @@
 //! Stock in Postgres, batch by batch, on a database of its own.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod batches;
+
 use std::time::Duration;
 
 use activities::{Database, database::DatabaseError, inventory};
@@ -125,7 +127,7 @@ fn wants(lines: &[(&str, u32)]) -> Reserve {
     let secret: OrderSecret = "a-secret-of-this-test-1234".parse().unwrap();
     Reserve {
         order_id: OrderId(Uuid::new_v4()),
-        fingerprint: Fingerprint::of(&lines, None, None),
+        fingerprint: Fingerprint::of(&secret, &lines, None, None),
         lines,
         expected_total: None,
         hold_ttl_ms: 60_000,

@@ -1,0 +1,78 @@
+//! Many callers' look-ups as one: while a statement is with Postgres, the next one's keys gather.
+//! Nobody waits for a timer: who comes alone asks alone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ReadError;
+
+/// The most that one statement is asked for.
+const MOST_AT_ONCE: usize = 1_000;
+
+/// What there is of some keys.
+type Looking<Key, Found> = BoxFuture<'static, Result<BTreeMap<Key, Found>, ReadError>>;
+
+/// Gathers look-ups by key.
+pub struct Gather<Key, Found>(mpsc::UnboundedSender<Asked<Key, Found>>);
+
+struct Asked<Key, Found> {
+    key: Key,
+    found: oneshot::Sender<Result<Option<Found>, ReadError>>,
+}
+
+impl<Key, Found> Gather<Key, Found>
+where
+    Key: Clone + Ord + Send + 'static,
+    Found: Clone + Send + 'static,
+{
+    /// Starts gathering for `look`, which looks for all of its keys in one statement, as long as
+    /// anybody can ask.
+    #[must_use]
+    pub fn start(look: impl Fn(Vec<Key>) -> Looking<Key, Found> + Send + Sync + 'static) -> Self {
+        let (sender, queue) = mpsc::unbounded_channel();
+        tokio::spawn(run(queue, look));
+        Self(sender)
+    }
+
+    /// What there is of `key`, as it is after this was asked.
+    ///
+    /// # Errors
+    /// When Postgres can't be asked.
+    pub async fn look(&self, key: Key) -> Result<Option<Found>, ReadError> {
+        let (sender, found) = oneshot::channel();
+        let asked = Asked { key, found: sender };
+        self.0.send(asked).map_err(|_| ReadError::Unanswered)?;
+        found.await.map_err(|_| ReadError::Unanswered)?
+    }
+}
+
+async fn run<Key, Found>(
+    mut queue: mpsc::UnboundedReceiver<Asked<Key, Found>>,
+    look: impl Fn(Vec<Key>) -> Looking<Key, Found>,
+) where
+    Key: Clone + Ord + Send + 'static,
+    Found: Clone + Send + 'static,
+{
+    let mut asked = Vec::new();
+    while queue.recv_many(&mut asked, MOST_AT_ONCE).await > 0 {
+        let keys: BTreeSet<_> = asked.iter().map(|asked| asked.key.clone()).collect();
+        let found = look(keys.into_iter().collect()).await.map_err(Arc::new);
+        for Asked { key, found: waiting } in asked.drain(..) {
+            let answer = match &found {
+                Ok(found) => Ok(found.get(&key).cloned()),
+                // One row can't be read: it must not stand in the way of the others.
+                Err(error) if error.is_of_one_row() => {
+                    look(vec![key.clone()]).await.map(|mut found| found.remove(&key))
+                }
+                Err(error) => Err(ReadError::OfAll(Arc::clone(error))),
+            };
+            // Whoever asked may be gone.
+            drop(waiting.send(answer));
+        }
+    }
+}

@@ -70,7 +70,7 @@ pub const fn admit_attempt(
 }
 
 /// What closing an unpaid order does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Closing {
     /// No money can move any more: the units may go back.
     Release,

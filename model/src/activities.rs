@@ -42,7 +42,7 @@ pub fn names(run: &Run) -> (&'static str, &'static str) {
     let task = match run.task {
         Task::Reserve { .. } => "reserve",
         Task::Authorize { .. } => "authorize",
-        Task::InspectPayment => "inspect_payment",
+        Task::InspectPayment { .. } => "inspect_payment",
         Task::Commit => "commit",
         Task::Capture => "capture",
         Task::ClosePayment { .. } => "close_payment",
@@ -54,7 +54,7 @@ pub fn names(run: &Run) -> (&'static str, &'static str) {
         Step::First => match run.task {
             Task::ClosePayment { .. } => "begin_closing",
             Task::Authorize { .. } => "begin_attempt",
-            Task::InspectPayment | Task::Capture => "payment_of",
+            Task::InspectPayment { .. } | Task::Capture => "payment_of",
             Task::SettleIntent { .. } => "retrieve",
             Task::Reserve { .. } | Task::Commit | Task::Release { .. } | Task::ReturnUnits => "",
         },
@@ -66,12 +66,15 @@ pub fn names(run: &Run) -> (&'static str, &'static str) {
             Task::ClosePayment { .. } => "keep_intent_of_closing",
             _ => "keep_intent",
         },
+        Step::ResumeAttempt => "resume_attempt",
         Step::Confirm { .. } => "confirm",
         Step::Look { .. } => "look",
         Step::RecordPayment { .. } => "record_payment",
         Step::Retrieve { .. } => "retrieve",
+        Step::BeginCallingOff { .. } => "begin_calling_off",
         Step::StillUnpaid { .. } => "still_unpaid",
         Step::Cancel { .. } => "cancel",
+        Step::CallingOffRefused { .. } => "calling_off_refused",
         Step::RefundAll { .. } => "refund_all",
         Step::RecordPaymentCancelled { .. } => "record_payment_cancelled",
         Step::Captures { .. } => "capture",
@@ -93,15 +96,15 @@ pub fn waits_for_change(run: &Run, order: &Order) -> bool {
 
 /// Makes the next step of a run. Answers what the run answers, when it was the last one.
 pub fn perform(state: &mut State, order: usize, run: usize, guards: Guards) -> Option<Answer> {
-    let State { stock, orders, wrong, gaps, .. } = state;
+    let State { stock, orders, wrong, .. } = state;
     let order = &mut orders[order];
-    let mut world = World { stock, order, wrong, gaps, guards };
+    let mut world = World { stock, order, wrong, guards };
     let copy = world.order.runs[run];
     let then = match copy.task {
         Task::Reserve { run_id } => world.reserve(run_id, copy.step),
         Task::Authorize { .. } => world.authorize(copy),
-        Task::InspectPayment => world.inspect(copy.step),
-        Task::Commit => Then::Answer(world.commit(copy)),
+        Task::InspectPayment { number } => world.inspect(number, copy.step),
+        Task::Commit => Then::Answer(world.commit()),
         Task::Capture => world.capture(copy.step),
         Task::ClosePayment { .. } | Task::SettleIntent { .. } => world.close(copy),
         Task::Release { end_state } => world.release(end_state, copy.by),
@@ -123,7 +126,6 @@ struct World<'a> {
     stock: &'a mut Stock,
     order: &'a mut Order,
     wrong: &'a mut Wrong,
-    gaps: &'a mut Wrong,
     guards: Guards,
 }
 
@@ -143,22 +145,16 @@ impl World<'_> {
         })
     }
 
-    fn commit(&mut self, run: Run) -> Answer {
+    fn commit(&mut self) -> Answer {
         let was_bought = self.order.is_bought();
         let intent = self.order.row.and_then(|row| row.payment_intent);
-        let called_off = intent
-            .map(|intent| *intent_of(self.order, intent))
-            .filter(|intent| intent.status == IntentStatus::Canceled)
-            // The bank has let it go by itself.
-            .filter(|_| self.order.clock < Clock::AuthorizationOver);
+        let is_canceled = intent
+            .is_some_and(|intent| intent_of(self.order, intent).status == IntentStatus::Canceled);
+        // Else the bank has let it go by itself.
+        let called_off = is_canceled && self.order.clock < Clock::AuthorizationOver;
         let committed = database::commit(self.stock, self.order, self.guards);
-        if let Some(intent) = called_off
-            && committed
-            && !was_bought
-        {
-            let is_known = intent.cancelled_unseen || run.standing.is_left_behind();
-            let noted = if is_known { &mut *self.gaps } else { &mut *self.wrong };
-            noted.note(Wrong::BOUGHT_UNPAID);
+        if called_off && committed && !was_bought {
+            self.wrong.note(Wrong::BOUGHT_UNPAID);
         }
         if committed { Answer::Committed } else { Answer::HoldGone }
     }
@@ -177,31 +173,44 @@ impl World<'_> {
             }
             Step::KeepIntent { intent, confirmed } => {
                 let kept = database::keep_intent(self.order, intent, self.guards);
-                let is_its = |row: &Row| row.declined && row.attempts == number;
-                if !kept
-                    && !run.standing.is_left_behind()
-                    && self.order.row.as_ref().is_some_and(is_its)
-                {
-                    self.gaps.note(Wrong::ATTEMPT_LOST);
-                }
                 match confirmed {
-                    _ if !kept => payment(Payment::OrderHasMovedOn),
-                    Some(said) => Self::record(number, number, said),
+                    _ if !kept && self.guards.have(Guard::DecisionReadAgain) => {
+                        GoOn(Step::ResumeAttempt)
+                    }
+                    _ if !kept => self.moved_on(run, number),
+                    Some(said) => Self::record(number, said),
                     None => GoOn(Step::Confirm { intent }),
+                }
+            }
+            Step::ResumeAttempt => {
+                match database::resume_attempt(self.order, number, self.guards) {
+                    Begun::AlreadyDecided(said) => payment(said),
+                    Begun::OrderHasMovedOn => self.moved_on(run, number),
+                    // It is tried again, with the intent that was kept.
+                    Begun::Go { .. } => GoOn(Step::First),
                 }
             }
             Step::Confirm { intent } => self.confirm(run, intent, number, card),
             Step::Look { intent, why, .. } => {
                 let now = *intent_of(self.order, intent);
                 match why {
-                    _ if !has_not_moved(now.status) => Self::record(number, number, observed(&now)),
+                    _ if !has_not_moved(now.status) => Self::record(number, observed(&now)),
                     Why::TooLate => payment(Payment::Processing),
-                    _ => Self::record(number, number, Payment::Declined),
+                    _ => Self::record(number, Payment::Declined),
                 }
             }
-            Step::RecordPayment { number, read, payment } => self.recorded(number, read, payment),
+            Step::RecordPayment { number, payment } => self.recorded(number, payment),
             _ => self.begin_attempt(number),
         }
+    }
+
+    /// The attempt was declined, which leaves its order open: it is not to be called off for that.
+    fn moved_on(&mut self, run: Run, number: u8) -> Then {
+        let is_its = |row: Row| row.declined && row.attempts == number;
+        if !run.standing.is_left_behind() && self.order.row.is_some_and(is_its) {
+            self.wrong.note(Wrong::ATTEMPT_LOST);
+        }
+        payment(Payment::OrderHasMovedOn)
     }
 
     fn begin_attempt(&mut self, number: u8) -> Then {
@@ -231,7 +240,7 @@ impl World<'_> {
         }
         let told_declined = |row: &Row| row.declined && row.attempts == number;
         if asked(self.order) > before && self.order.row.as_ref().is_some_and(told_declined) {
-            self.gaps.note(Wrong::UNTRUE_ROW);
+            self.wrong.note(Wrong::UNTRUE_ROW);
         }
         let said = match confirmed {
             Confirmed::Intent(status) => of_status(status, false),
@@ -241,50 +250,51 @@ impl World<'_> {
             }
         };
         if self.guards.have(Guard::IntentKeptBeforeConfirm) {
-            Self::record(number, number, said)
+            Self::record(number, said)
         } else {
             GoOn(Step::KeepIntent { intent, confirmed: Some(said) })
         }
     }
 
     /// `Payments::inspect`
-    fn inspect(&mut self, step: Step) -> Then {
-        match step {
-            Step::Look { intent, number, .. } => {
-                let said = observed(intent_of(self.order, intent));
-                let read = number;
-                let number = match self.order.row {
-                    Some(row) if !self.guards.have(Guard::AttemptReadBeforeLook) => row.attempts,
-                    _ => number,
-                };
-                Self::record(number, read, said)
+    fn inspect(&mut self, number: u8, step: Step) -> Then {
+        match (step, self.order.row) {
+            (Step::Look { intent, number, why }, _) => {
+                let now = *intent_of(self.order, intent);
+                if why == Why::TooLate && has_not_moved(now.status) {
+                    return payment(Payment::Processing);
+                }
+                Self::record(number, observed(&now))
             }
-            Step::RecordPayment { number, read, payment } => self.recorded(number, read, payment),
-            _ => match self.order.row {
-                Some(row) => match row.payment_intent {
-                    Some(intent) => {
-                        GoOn(Step::Look { intent, number: row.attempts, why: Why::Inspect })
-                    }
-                    None => Self::record(row.attempts, row.attempts, Payment::None),
-                },
-                None => payment(Payment::None),
-            },
+            (Step::RecordPayment { number, payment }, _) => self.recorded(number, payment),
+            (_, Some(row)) => {
+                let says = self.guards.have(Guard::LookOfItsAttempt);
+                let number = if says { number } else { row.attempts };
+                let is_over = self.order.clock > Clock::HoldOpen;
+                let too_late = is_over && self.guards.have(Guard::NoDeclineAfterHold);
+                let why = if too_late { Why::TooLate } else { Why::Inspect };
+                match row.payment_intent {
+                    Some(intent) => GoOn(Step::Look { intent, number, why }),
+                    None if too_late => payment(Payment::Processing),
+                    None => Self::record(number, Payment::None),
+                }
+            }
+            (_, None) => payment(Payment::None),
         }
     }
 
     /// What is not written down is answered at once.
-    const fn record(number: u8, read: u8, said: Payment) -> Then {
+    const fn record(number: u8, said: Payment) -> Then {
         match said {
             Payment::Authorized | Payment::Canceled | Payment::OrderHasMovedOn => payment(said),
             Payment::None | Payment::Declined | Payment::RequiresAction | Payment::Processing => {
-                GoOn(Step::RecordPayment { number, read, payment: said })
+                GoOn(Step::RecordPayment { number, payment: said })
             }
         }
     }
 
-    fn recorded(&mut self, number: u8, read: u8, said: Payment) -> Then {
-        let noted = (&mut *self.wrong, &mut *self.gaps);
-        database::record_payment(self.order, number, read, said, self.guards, noted);
+    fn recorded(&mut self, number: u8, said: Payment) -> Then {
+        database::record_payment(self.order, number, said, self.guards, self.wrong);
         payment(said)
     }
 
@@ -349,7 +359,11 @@ impl World<'_> {
                 GoOn(Step::Retrieve { intent })
             }
             Step::Retrieve { intent } => self.retrieve(run, intent),
-            Step::StillUnpaid { intent, refund } => {
+            Step::BeginCallingOff { intent, next } => {
+                let begun = database::begin_calling_off(self.order, intent, self.guards);
+                GoOn(Step::StillUnpaid { intent, next, begun })
+            }
+            Step::StillUnpaid { intent, next, begun } => {
                 let is_its = self.order.row.is_some_and(|row| row.payment_intent == Some(intent));
                 if is_its && self.order.is_bought() && self.guards.have(Guard::StillUnpaid) {
                     let seen = intent_of(self.order, intent).status;
@@ -357,27 +371,31 @@ impl World<'_> {
                     let bought = matches!(run.task, Task::SettleIntent { .. });
                     return GoOn(Step::TryAgain { intent, seen, bought });
                 }
-                let was_bought = is_its && self.order.is_bought();
-                GoOn(if refund {
-                    Step::RefundAll { intent, was_bought }
-                } else {
-                    Step::Cancel { intent, was_bought }
+                GoOn(match next {
+                    Closing::Refund => Step::RefundAll { intent },
+                    Closing::Release => Step::RecordPaymentCancelled { intent },
+                    _ => Step::Cancel { intent, begun },
                 })
             }
-            Step::Cancel { intent, was_bought } => {
+            Step::Cancel { intent, begun } => {
                 let cancelled = provider::cancel(self.order, intent);
                 if cancelled {
-                    intent_of(self.order, intent).cancelled_unseen = run.standing.is_left_behind();
-                    self.note_if_bought(intent, was_bought);
+                    self.note_if_bought(intent);
                 }
                 if cancelled || !self.guards.have(Guard::CancelObserved) {
                     GoOn(Step::RecordPaymentCancelled { intent })
+                } else if begun && self.guards.have(Guard::RefusalTakenBack) {
+                    GoOn(Step::CallingOffRefused { intent })
                 } else {
                     GoOn(Step::Retrieve { intent })
                 }
             }
-            Step::RefundAll { intent, was_bought } => {
-                self.note_if_bought(intent, was_bought);
+            Step::CallingOffRefused { intent } => {
+                database::calling_off_refused(self.order);
+                GoOn(Step::Retrieve { intent })
+            }
+            Step::RefundAll { intent } => {
+                self.note_if_bought(intent);
                 provider::refund_all(self.order, intent);
                 GoOn(Step::RecordPaymentCancelled { intent })
             }
@@ -412,15 +430,25 @@ impl World<'_> {
         };
         match decided {
             Closing::PaidInTime if !self.guards.have(Guard::PaidInTimeBuys) => {
-                GoOn(Step::StillUnpaid { intent, refund: seen == IntentStatus::Succeeded })
+                GoOn(Step::BeginCallingOff {
+                    intent,
+                    next: if seen == IntentStatus::Succeeded {
+                        Closing::Refund
+                    } else {
+                        Closing::CancelIntent
+                    },
+                })
             }
             Closing::PaidInTime => Then::Answer(Answer::PaidInTime),
             Closing::CancelIntent if !self.guards.have(Guard::CancelBeforeRelease) => {
                 GoOn(Step::RecordPaymentCancelled { intent })
             }
-            Closing::Release => GoOn(Step::RecordPaymentCancelled { intent }),
-            Closing::CancelIntent => GoOn(Step::StillUnpaid { intent, refund: false }),
-            Closing::Refund => GoOn(Step::StillUnpaid { intent, refund: true }),
+            Closing::Release if !self.guards.have(Guard::RestIsDecided) => {
+                GoOn(Step::RecordPaymentCancelled { intent })
+            }
+            Closing::Release | Closing::CancelIntent | Closing::Refund => {
+                GoOn(Step::BeginCallingOff { intent, next: decided })
+            }
             Closing::AskAgain => self.try_again(intent, seen),
         }
     }
@@ -429,13 +457,11 @@ impl World<'_> {
         GoOn(Step::TryAgain { intent, seen, bought: self.order.is_bought() })
     }
 
-    /// The buyer has the unit: their payment is not to be called off, while it can be captured. That
-    /// they came to have it since the row was read last is a gap that is known.
-    fn note_if_bought(&mut self, intent: u8, was_bought: bool) {
+    /// The buyer has the unit: their payment is not to be called off, while it can be captured.
+    fn note_if_bought(&mut self, intent: u8) {
         let is_its = self.order.row.is_some_and(|row| row.payment_intent == Some(intent));
         if is_its && self.order.is_bought() {
-            let noted = if was_bought { &mut *self.wrong } else { &mut *self.gaps };
-            noted.note(Wrong::BOUGHT_CALLED_OFF);
+            self.wrong.note(Wrong::BOUGHT_CALLED_OFF);
         }
     }
 
@@ -471,7 +497,7 @@ const fn at_rest(run: Run) -> Then {
 }
 
 /// Whether a confirmation has left no trace on the intent.
-const fn has_not_moved(status: IntentStatus) -> bool {
+pub const fn has_not_moved(status: IntentStatus) -> bool {
     matches!(status, IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresConfirmation)
 }
 

@@ -47,6 +47,7 @@ pub fn reserve(
             declined: false,
             payment_intent: None,
             hold: if is_held { Hold::Open } else { Hold::None },
+            called_off: 0,
             captured: false,
         });
     }
@@ -77,7 +78,7 @@ fn can_be_had(available: i8) -> bool {
     allocate(&lines, None, &mut BTreeMap::from([(sku, line)])).is_ok()
 }
 
-/// `begin_attempt`, and `resume_attempt` where it changes nothing.
+/// Goes on with `resume_attempt` where it changes nothing.
 pub fn begin_attempt(order: &mut Order, number: u8, guards: Guards) -> Begun {
     let hold_is_over = order.clock > Clock::HoldOpen;
     let Some(row) = &mut order.row else { return Begun::OrderHasMovedOn };
@@ -91,6 +92,12 @@ pub fn begin_attempt(order: &mut Order, number: u8, guards: Guards) -> Begun {
         row.declined = false;
         return Begun::Go { payment_intent: row.payment_intent, hold_is_over };
     }
+    resume_attempt(order, number, guards)
+}
+
+pub fn resume_attempt(order: &Order, number: u8, guards: Guards) -> Begun {
+    let hold_is_over = order.clock > Clock::HoldOpen;
+    let Some(row) = &order.row else { return Begun::OrderHasMovedOn };
     if row.attempts != number && guards.have(Guard::OnlyTheLatestResumed) {
         return Begun::OrderHasMovedOn;
     }
@@ -125,14 +132,13 @@ pub fn keep_intent_of_closing(order: &mut Order, intent: u8) {
     }
 }
 
-/// Records what was said of attempt `number`, when attempt `read` was the latest one.
+/// Records what was said of attempt `number`.
 pub fn record_payment(
     order: &mut Order,
     number: u8,
-    read: u8,
     payment: Payment,
     guards: Guards,
-    (wrong, gaps): (&mut Wrong, &mut Wrong),
+    wrong: &mut Wrong,
 ) {
     let (state, payment_state) = match payment {
         Payment::Declined => (OrderState::AwaitingPayment, PaymentState::Declined),
@@ -151,8 +157,7 @@ pub fn record_payment(
         && let Some(attempt) = usize::from(row.attempts).checked_sub(1)
         && intents.iter().any(|intent| intent.asked[attempt] > 0 && !intent.declined[attempt])
     {
-        let noted = if read == row.attempts { gaps } else { wrong };
-        noted.note(Wrong::UNTRUE_ROW);
+        wrong.note(Wrong::UNTRUE_ROW);
     }
     row.state = state;
     row.payment_state = payment_state;
@@ -164,6 +169,24 @@ pub fn begin_closing(order: &mut Order) {
         && matches!(row.state, OrderState::AwaitingPayment | OrderState::Paying)
     {
         row.state = OrderState::Closing;
+    }
+}
+
+/// Answers whether there is an open hold to which that matters.
+pub fn begin_calling_off(order: &mut Order, intent: u8, guards: Guards) -> bool {
+    let Some(row) = &mut order.row else { return false };
+    let begins = row.hold == Hold::Open
+        && row.payment_intent == Some(intent)
+        && guards.have(Guard::CallingOffFirst);
+    row.called_off += u8::from(begins);
+    begins
+}
+
+pub fn calling_off_refused(order: &mut Order) {
+    if let Some(row) = &mut order.row
+        && row.hold == Hold::Open
+    {
+        row.called_off -= 1;
     }
 }
 
@@ -194,7 +217,7 @@ pub fn record_captured(order: &mut Order) {
 /// `inventory/commit.rs`. Answers whether the unit is the buyer's, by this call or an earlier one.
 pub fn commit(stock: &mut Stock, order: &mut Order, guards: Guards) -> bool {
     let Some(row) = &mut order.row else { return false };
-    let is_open = row.hold == Hold::Open;
+    let is_open = row.hold == Hold::Open && row.called_off == 0;
     if is_open || (!guards.have(Guard::CommitOnlyOpenHolds) && row.hold == Hold::Released) {
         stock.held -= i8::from(is_open);
         stock.sold += 1;

@@ -22,7 +22,7 @@ impl Race {
         if let What::Activity { run, fate, .. } = what {
             return self.run_fares(state, index, usize::from(run), fate);
         }
-        let State { orders, wrong, gaps, .. } = state;
+        let State { orders, wrong, .. } = state;
         let order = &mut orders[index];
         match what {
             What::Activity { .. } => {}
@@ -52,7 +52,7 @@ impl Race {
             What::Approve { .. } | What::Refuse | What::Decide { .. } | What::Expire => {
                 Self::bank(order, what);
             }
-            What::Deliver { event_type } => self.deliver(order, event_type, (wrong, gaps)),
+            What::Deliver { event_type } => self.deliver(order, event_type, wrong),
             What::Terminate => {
                 order.called_off = true;
                 order.checkout.at = At::Terminated;
@@ -162,12 +162,7 @@ impl Race {
     }
 
     /// `worker/src/inbox.rs`
-    fn deliver(
-        &self,
-        order: &mut Order,
-        event_type: &'static str,
-        noted: (&mut Wrong, &mut Wrong),
-    ) {
+    fn deliver(&self, order: &mut Order, event_type: &'static str, wrong: &mut Wrong) {
         let Some(at) = order.events.iter().position(|event| event.kind == event_type) else {
             return;
         };
@@ -192,7 +187,7 @@ impl Race {
                 };
                 let number = order.row.map_or(0, |row| row.attempts);
                 // It speaks of whichever attempt it is about, which it does not say.
-                database::record_payment(order, number, 0, said, self.guards, noted);
+                database::record_payment(order, number, said, self.guards, wrong);
             }
             _ => {}
         }

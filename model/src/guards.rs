@@ -54,8 +54,12 @@ guards! {
     IntentKeptOnlyWhilePaying,
     /// What the provider says of an attempt is recorded only for that attempt.
     AnswerOfItsAttempt,
-    /// `inspect` reads which attempt it speaks of before it asks the provider.
-    AttemptReadBeforeLook,
+    /// `inspect` speaks of the attempt that its workflow asks about.
+    LookOfItsAttempt,
+    /// After the hold's end a payment that has not moved is not told of.
+    NoDeclineAfterHold,
+    /// Who may not keep an intent reads what was decided of the attempt meanwhile.
+    DecisionReadAgain,
 
     // The way out.
     /// `close_payment` first lets no attempt begin any more.
@@ -66,6 +70,12 @@ guards! {
     CancelBeforeRelease,
     /// A cancel that was refused is not taken for one that was granted.
     CancelObserved,
+    /// Before a cancel or a refund the hold says so, and is not committed any more.
+    CallingOffFirst,
+    /// A cancel that was refused is taken back there.
+    RefusalTakenBack,
+    /// So does it before a payment is said to be at rest.
+    RestIsDecided,
     /// Before a cancel or a refund the row is read again.
     StillUnpaid,
     /// What was authorized before the hold ended buys.

@@ -28,7 +28,6 @@ pub fn create(order: &mut Order, guards: Guards) -> u8 {
             declined: [false; 2],
             in_time: false,
             late: false,
-            cancelled_unseen: false,
             captures: 0,
             refunded: false,
         });

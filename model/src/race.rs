@@ -9,7 +9,7 @@ use stateright::{Model, Property};
 
 use crate::{
     action::{Action, Came, Fate, What},
-    activities::{names, waits_for_change},
+    activities::{has_not_moved, names, waits_for_change},
     guards::{Guard, Guards},
     properties,
     scenario::Scenario,
@@ -34,7 +34,6 @@ impl Model for Race {
             orders: vec![Order::new(); self.scenario.orders],
             faults_left: self.scenario.faults,
             wrong: Wrong::default(),
-            gaps: Wrong::default(),
         }]
     }
 
@@ -209,12 +208,19 @@ impl Race {
             At::Follow(seen) => {
                 let intent = order.row.and_then(|row| row.payment_intent);
                 let now = intent.map(|intent| order.intents[usize::from(intent)].status);
+                let too_late = is_over && self.guards.have(Guard::NoDeclineAfterHold);
+                // What a look would say of it.
+                let told = if too_late && now.is_none_or(has_not_moved) {
+                    Some(IntentStatus::Processing)
+                } else {
+                    now
+                };
                 if checkout.queued.is_some() {
                     add(What::Next(Came::Pay));
                 }
                 if checkout.provider_spoke {
                     add(What::Next(Came::ProviderSpoke));
-                } else if now != Some(seen) {
+                } else if told != Some(seen) {
                     add(What::Next(Came::TimeToAsk));
                 }
             }
@@ -260,9 +266,7 @@ impl Race {
             && match by {
                 Caller::Settle => false,
                 Caller::Checkout => match order.checkout.at {
-                    At::ClosePayment { hold_gone, .. } => {
-                        silent && !hold_gone && order.clock >= Clock::GraceOver
-                    }
+                    At::ClosePayment { .. } => silent && order.clock >= Clock::GraceOver,
                     At::Capture => order.clock == Clock::AuthorizationOver,
                     _ => false,
                 },

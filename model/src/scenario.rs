@@ -37,8 +37,6 @@ pub struct Scenario {
     pub forgets: bool,
     /// Whether reconciliation runs.
     pub reconciles: bool,
-    /// Whether the known gaps count.
-    pub strict: bool,
     /// The ends that have to be met.
     pub meets: Vec<&'static str>,
 }
@@ -68,7 +66,6 @@ impl Scenario {
             terminates: false,
             forgets: false,
             reconciles: false,
-            strict: false,
             meets: vec!["paid", "expired", "cancelled"],
         }
     }
@@ -183,7 +180,7 @@ impl Scenario {
     /// worker dies or goes on.
     #[must_use]
     pub fn terminated() -> Self {
-        let meets = vec!["paid", "expired", "cancelled", "payment failed"];
+        let meets = vec!["paid", "expired", "cancelled"];
         Self { terminates: true, reconciles: true, cancels: false, meets, ..Self::fault() }
     }
 

@@ -1,7 +1,7 @@
 //! What is where: the rows in Postgres, the intents at the provider, the workflows in Temporal, the
 //! runs of activities in workers, the events under way.
 
-use domain::{EndReason, IntentStatus, OrderState, PaymentState};
+use domain::{Closing, EndReason, IntentStatus, OrderState, PaymentState};
 
 use crate::scenario::Card;
 
@@ -14,8 +14,6 @@ pub struct State {
     pub faults_left: u8,
     /// What must never happen and did: see `properties`.
     pub wrong: Wrong,
-    /// What is known to happen all the same: see `docs/model.md`.
-    pub gaps: Wrong,
 }
 
 /// The row of the one product. It has one unit.
@@ -67,6 +65,8 @@ pub struct Row {
     pub declined: bool,
     pub payment_intent: Option<u8>,
     pub hold: Hold,
+    /// `called_off`: how many calls to cancel or refund are, or may be, on their way.
+    pub called_off: u8,
     /// `captured_minor` is above zero.
     pub captured: bool,
 }
@@ -98,8 +98,6 @@ pub struct Intent {
     pub in_time: bool,
     /// Authorized when the order had ended.
     pub late: bool,
-    /// Called off by a run that was thought dead.
-    pub cancelled_unseen: bool,
     pub captures: u8,
     pub refunded: bool,
 }
@@ -118,6 +116,8 @@ pub struct Checkout {
     pub run_id: u8,
     pub state: OrderState,
     pub attempts: u8,
+    /// The number of the attempt that was last sent to the provider.
+    pub last_sent: u8,
     pub queued: Option<Card>,
     pub cancel_requested: bool,
     pub provider_spoke: bool,
@@ -138,13 +138,15 @@ pub enum At {
     Inspect,
     /// For a call that was cancelled.
     CutShort(EndReason),
+    /// `hold_gone` after a commit that was refused: then the payment is cancelled in any case.
     ClosePayment {
         reason: EndReason,
         hold_gone: bool,
     },
     HandOver(EndReason),
     Release(EndReason),
-    Commit,
+    /// So ends the order if its payment is being called off.
+    Commit(EndReason),
     Capture,
     ReturnUnits,
     HandOverFailed,
@@ -209,7 +211,7 @@ pub enum Standing {
 pub enum Task {
     Reserve { run_id: u8 },
     Authorize { number: u8, card: Card },
-    InspectPayment,
+    InspectPayment { number: u8 },
     Commit,
     Capture,
     ClosePayment { reason: EndReason },
@@ -234,6 +236,7 @@ pub enum Step {
         intent: u8,
         confirmed: Option<Payment>,
     },
+    ResumeAttempt,
     Confirm {
         intent: u8,
     },
@@ -242,27 +245,33 @@ pub enum Step {
         number: u8,
         why: Why,
     },
-    /// `read` is the attempt that was the latest one when the provider was asked.
     RecordPayment {
         number: u8,
-        read: u8,
         payment: Payment,
     },
     Retrieve {
         intent: u8,
     },
+    /// Before what is next: a cancel, a refund, or nothing.
+    BeginCallingOff {
+        intent: u8,
+        next: Closing,
+    },
+    /// `begun`: there is an open hold, which says so.
     StillUnpaid {
         intent: u8,
-        refund: bool,
+        next: Closing,
+        begun: bool,
     },
-    /// `was_bought` by what was read last.
     Cancel {
         intent: u8,
-        was_bought: bool,
+        begun: bool,
+    },
+    CallingOffRefused {
+        intent: u8,
     },
     RefundAll {
         intent: u8,
-        was_bought: bool,
     },
     RecordPaymentCancelled {
         intent: u8,
@@ -362,6 +371,7 @@ impl Order {
                 run_id: 0,
                 state: OrderState::Reserving,
                 attempts: 0,
+                last_sent: 0,
                 queued: None,
                 cancel_requested: false,
                 provider_spoke: false,

@@ -52,21 +52,17 @@ fn checkout_answered(order: &mut Order, answer: Answer, guards: Guards, wrong: &
         }
         (At::CutShort(reason), Answer::Payment(payment)) => {
             if payment == Payment::Authorized && reason == EndReason::HoldEnded {
-                commit(order);
+                commit(order, EndReason::Cancelled);
             } else {
                 unwind(order, reason, false);
             }
         }
         (At::ClosePayment { reason, .. }, Answer::AtRest) => release(order, reason),
-        (At::ClosePayment { hold_gone: true, .. }, Answer::PaidInTime) => return_units(order),
-        (At::ClosePayment { .. }, Answer::PaidInTime) => commit(order),
+        (At::ClosePayment { hold_gone: true, .. }, Answer::PaidInTime) => bought(order),
+        (At::ClosePayment { reason, .. }, Answer::PaidInTime) => commit(order, reason),
         (At::Release(reason), Answer::Released) => enter(order, reason.end_state(), At::Ended),
-        (At::Commit, Answer::Committed) => {
-            order.checkout.undo_close = false;
-            enter(order, OrderState::Confirmed, At::Capture);
-            call(order, Caller::Checkout, Task::Capture);
-        }
-        (At::Commit, Answer::HoldGone) => unwind(order, EndReason::Cancelled, true),
+        (At::Commit(_), Answer::Committed) => bought(order),
+        (At::Commit(reason), Answer::HoldGone) => unwind(order, reason, true),
         (At::Capture, Answer::Captured) | (At::ReturnUnits, Answer::PaidAfterAll) => {
             enter(order, OrderState::Paid, At::Ended);
         }
@@ -80,7 +76,7 @@ fn checkout_answered(order: &mut Order, answer: Answer, guards: Guards, wrong: &
 /// `Checkout::follow`
 fn followed(order: &mut Order, payment: Payment) {
     match payment {
-        Payment::Authorized => commit(order),
+        Payment::Authorized => commit(order, EndReason::Cancelled),
         Payment::None | Payment::Declined => {
             enter(order, OrderState::AwaitingPayment, At::Next);
         }
@@ -101,11 +97,12 @@ fn enter(order: &mut Order, state: OrderState, at: At) {
     }
 }
 
-/// `Checkout::unwind`
+/// `Checkout::unwind`, and `Checkout::call_off` when the hold is gone.
 pub fn unwind(order: &mut Order, reason: EndReason, hold_gone: bool) {
     if order.checkout.undo_close {
         order.checkout.state = OrderState::Closing;
         order.checkout.at = At::ClosePayment { reason, hold_gone };
+        let reason = if hold_gone { EndReason::Cancelled } else { reason };
         call(order, Caller::Checkout, Task::ClosePayment { reason });
     } else {
         release(order, reason);
@@ -127,9 +124,15 @@ pub fn release(order: &mut Order, reason: EndReason) {
     call(order, Caller::Checkout, Task::Release { end_state: reason.end_state() });
 }
 
-fn commit(order: &mut Order) {
-    order.checkout.at = At::Commit;
+fn commit(order: &mut Order, reason: EndReason) {
+    order.checkout.at = At::Commit(reason);
     call(order, Caller::Checkout, Task::Commit);
+}
+
+fn bought(order: &mut Order) {
+    order.checkout.undo_close = false;
+    enter(order, OrderState::Confirmed, At::Capture);
+    call(order, Caller::Checkout, Task::Capture);
 }
 
 pub fn return_units(order: &mut Order) {
@@ -145,6 +148,7 @@ pub fn authorize(order: &mut Order, card: Card, guards: Guards) {
         checkout.undo_close = true;
     }
     let number = checkout.attempts;
+    checkout.last_sent = number;
     enter(order, OrderState::Paying, At::Authorize);
     call(order, Caller::Checkout, Task::Authorize { number, card });
 }
@@ -153,7 +157,8 @@ pub fn authorize(order: &mut Order, card: Card, guards: Guards) {
 pub fn inspect(order: &mut Order) {
     order.checkout.provider_spoke = false;
     order.checkout.at = At::Inspect;
-    call(order, Caller::Checkout, Task::InspectPayment);
+    let number = order.checkout.last_sent;
+    call(order, Caller::Checkout, Task::InspectPayment { number });
 }
 
 /// `Checkout::state_as_seen`

@@ -25,7 +25,7 @@ fn holds(scenario: Scenario, at_least: usize) {
 
 #[test]
 fn paying_calling_off_and_the_holds_end_may_meet_at_any_moment() {
-    holds(Scenario::quiet(), 900);
+    holds(Scenario::quiet(), 700);
 }
 
 #[test]

@@ -221,7 +221,7 @@ pub fn commit(stock: &mut Stock, order: &mut Order, guards: Guards) -> bool {
     if is_open || (!guards.have(Guard::CommitOnlyOpenHolds) && row.hold == Hold::Released) {
         stock.held -= i8::from(is_open);
         stock.sold += 1;
-        row.hold = Hold::Committed;
+        row.close_hold(Hold::Committed);
         row.state = OrderState::Confirmed;
         row.payment_state = PaymentState::Authorized;
         return true;
@@ -244,7 +244,7 @@ pub fn release(
     };
     if releases {
         stock.held -= 1;
-        row.hold = Hold::Released;
+        row.close_hold(Hold::Released);
         row.state = end_state;
     }
     releases

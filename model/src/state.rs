@@ -358,6 +358,12 @@ impl Row {
     pub const fn is_open(&self) -> bool {
         matches!(self.hold, Hold::Open) || matches!(self.state, OrderState::Confirmed)
     }
+
+    /// Nobody asks any more how many calls are on their way.
+    pub const fn close_hold(&mut self, hold: Hold) {
+        self.hold = hold;
+        self.called_off = 0;
+    }
 }
 
 impl Order {

@@ -1,7 +1,7 @@
 //! Many shoppers at once.
 
 use futures::future::join_all;
-use system_tests::{Shop, Shopper};
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants};
 
 use crate::support::{is_problem, stranger_to};
 

@@ -67,8 +67,11 @@ pub async fn begin_attempt(
     }
 }
 
-/// What an attempt finds that was begun before, by a worker whose answer was lost.
-async fn resume_attempt(
+/// What an attempt finds that was begun before, by another run of it.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn resume_attempt(
     pool: &PgPool,
     order: OrderId,
     attempt: AttemptId,
@@ -209,6 +212,8 @@ pub struct PaymentRow {
     pub payment_intent: Option<String>,
     /// How many attempts to pay it there were.
     pub attempts: i32,
+    /// Whether its hold's time is up.
+    pub hold_is_over: bool,
 }
 
 /// Reads where an order and its payment stand.
@@ -229,7 +234,8 @@ pub async fn find_payment(
     order: OrderId,
 ) -> Result<Option<PaymentRow>, DatabaseError> {
     let row = sqlx::query!(
-        "select state, total_minor, currency, payment_intent, payment_attempts
+        "select state, total_minor, currency, payment_intent, payment_attempts,
+            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\"
          from orders where order_id = $1",
         order.0,
     )
@@ -241,6 +247,7 @@ pub async fn find_payment(
         total: total(row.total_minor, row.currency.as_deref())?,
         payment_intent: row.payment_intent,
         attempts: row.payment_attempts,
+        hold_is_over: row.hold_is_over,
     }))
 }
 
@@ -265,6 +272,45 @@ pub async fn begin_closing(pool: &PgPool, order: OrderId) -> Result<bool, Databa
     .execute(pool)
     .await?;
     Ok(changed.rows_affected() == 1)
+}
+
+/// Writes down, before anybody is told, that `payment_intent` is being called off: from here
+/// on the units of its order, if they are still held, do not become the buyer's. Whoever commits
+/// holds the same row: one of both comes first. Answers whether there was such a hold.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn begin_calling_off(
+    pool: &PgPool,
+    order: OrderId,
+    payment_intent: &str,
+) -> Result<bool, DatabaseError> {
+    let begun = sqlx::query!(
+        "update holds set called_off = called_off + 1
+         from orders
+         where holds.order_id = $1 and holds.state = 'open'
+           and orders.order_id = holds.order_id and orders.payment_intent = $2",
+        order.0,
+        payment_intent,
+    )
+    .execute(pool)
+    .await?;
+    Ok(begun.rows_affected() == 1)
+}
+
+/// Takes back what `begin_calling_off` wrote, when the provider has refused: nothing comes of that
+/// call any more. Those of others stay.
+///
+/// # Errors
+/// When Postgres can't be asked.
+pub async fn calling_off_refused(pool: &PgPool, order: OrderId) -> Result<(), DatabaseError> {
+    sqlx::query!(
+        "update holds set called_off = called_off - 1 where order_id = $1 and state = 'open'",
+        order.0,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
 }
 
 /// Records that the provider has called the order's payment off: no money can move on it. Answers

@@ -12,7 +12,8 @@ use workflows::{
     ChangeOutcome, ChangeRequest, RefundRequest, SeenDispute, SeenRefund,
     activities::{
         Authorize, BegunRefund, Capture, ClosePayment, ClosedPayment, Commit, FinishRefund,
-        Payment, RefundStanding, Release, Reservation, Reserve, ReturnUnits, declared,
+        InspectPayment, Payment, RefundStanding, Release, Reservation, Reserve, ReturnUnits,
+        declared,
     },
 };
 
@@ -94,9 +95,9 @@ impl Saga {
     pub async fn inspect_payment(
         self: Arc<Self>,
         ctx: ActivityContext,
-        order: OrderId,
+        input: InspectPayment,
     ) -> Result<Payment, ActivityError> {
-        with_heartbeat(&ctx, &Tries::default(), self.payments.inspect(order)).await
+        with_heartbeat(&ctx, &Tries::default(), self.payments.inspect(&input)).await
     }
 
     #[activity(definition = declared::Commit)]

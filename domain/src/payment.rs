@@ -9,7 +9,7 @@ pub const MOST_ATTEMPTS: u32 = 5;
 
 /// The status of a `PaymentIntent`
 /// (Stripe, "The `PaymentIntent` object", attribute `status`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntentStatus {
     /// Nothing has been tried, or the last try was declined.
@@ -70,7 +70,7 @@ pub const fn admit_attempt(
 }
 
 /// What closing an unpaid order does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Closing {
     /// No money can move any more: the units may go back.
     Release,

@@ -67,6 +67,34 @@ pub struct Authorize {
     pub payment_method: String,
 }
 
+/// Asks where a payment stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "InspectPaymentInput")]
+pub struct InspectPayment {
+    /// Which order.
+    pub order_id: OrderId,
+    /// About which attempt, as [`Authorize::number`]; checkouts that an earlier version runs do not
+    /// say.
+    pub number: Option<u32>,
+}
+
+/// As it is written now, and as the plain id that it was.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum InspectPaymentInput {
+    OfAttempt { order_id: OrderId, number: Option<u32> },
+    OfOrder(OrderId),
+}
+
+impl From<InspectPaymentInput> for InspectPayment {
+    fn from(input: InspectPaymentInput) -> Self {
+        match input {
+            InspectPaymentInput::OfAttempt { order_id, number } => Self { order_id, number },
+            InspectPaymentInput::OfOrder(order_id) => Self { order_id, number: None },
+        }
+    }
+}
+
 /// Where a payment stands, as the provider says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "payment", rename_all = "snake_case")]
@@ -96,7 +124,7 @@ pub enum Payment {
 pub enum Commit {
     /// They are, by this call or an earlier one.
     Committed,
-    /// There was no hold any more.
+    /// There was no hold any more, or its payment is being called off.
     HoldGone,
 }
 
@@ -233,7 +261,7 @@ impl SagaActivities {
 
     /// Asks the provider where the order's payment stands.
     #[activity(name = "inspect_payment")]
-    pub fn inspect_payment(order_id: OrderId) -> Result<Payment, ActivityError> {
+    pub fn inspect_payment(input: InspectPayment) -> Result<Payment, ActivityError> {
         unimplemented!()
     }
 
@@ -349,4 +377,22 @@ impl SagaActivities {
 /// The declarations as types, for the crate that binds each to what does it.
 pub mod declared {
     pub use super::saga_activities::*;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_look_that_an_earlier_version_asks_for_is_one_at_the_latest_attempt() {
+        let order_id = OrderId(Uuid::from_u128(7));
+        let earlier: InspectPayment = from_value(json!(order_id)).unwrap();
+        assert_eq!((earlier.order_id, earlier.number), (order_id, None));
+        let asked = InspectPayment { order_id, number: Some(2) };
+        let read: InspectPayment = from_value(to_value(asked).unwrap()).unwrap();
+        assert_eq!((read.order_id, read.number), (order_id, Some(2)));
+    }
 }

@@ -36,6 +36,8 @@ pub struct Checkout {
     expires_at: Option<OffsetDateTime>,
     /// How many attempts were taken.
     attempts: u32,
+    /// The number of the attempt that was last sent to the provider.
+    last_sent: u32,
     /// Taken, not yet begun.
     queued: Option<Attempt>,
     /// Somebody called it off.
@@ -64,6 +66,7 @@ impl Checkout {
             state: OrderState::Reserving,
             expires_at: None,
             attempts: 0,
+            last_sent: 0,
             queued: None,
             cancel_requested: false,
             provider_spoke: false,
@@ -104,31 +107,32 @@ impl Checkout {
         }
 
         let mut hold_end = pin!(ctx.timer(Self::hold_end(ctx)));
-        loop {
+        // For an order whose payment turns out to be called off already.
+        let reason = loop {
             let paying = match Self::next(ctx, &mut hold_end, undo).await {
                 Next::Pay(attempt) => Self::authorize(ctx, attempt, &mut hold_end, undo).await?,
                 Next::ProviderSpoke => Self::look_at_payment(ctx, &mut hold_end).await?,
                 Next::Ends(reason) => Paying::Ends(reason),
             };
             match paying {
-                Paying::Authorized => break,
+                Paying::Authorized => break EndReason::Cancelled,
                 Paying::Unpaid => Self::enter(ctx, OrderState::AwaitingPayment),
                 Paying::Ends(reason) => match Self::unwind(ctx, undo, reason).await? {
                     Unwound::Ended(end) => return Ok(end),
-                    Unwound::PaidInTime => break,
+                    Unwound::PaidInTime => break reason,
                 },
             }
-        }
+        };
 
         match Self::commit(ctx).await? {
-            Commit::Committed => undo.clear(),
-            Commit::HoldGone => {
-                return match Self::unwind(ctx, undo, EndReason::Cancelled).await? {
-                    Unwound::Ended(end) => Ok(end),
-                    Unwound::PaidInTime => Ok(Self::payment_failed(ctx).await?),
-                };
-            }
+            Commit::Committed => {}
+            Commit::HoldGone => match Self::call_off(ctx, undo, reason.end_state()).await? {
+                Unwound::Ended(end) => return Ok(end),
+                // Another run of the commit was let through in the end.
+                Unwound::PaidInTime => {}
+            },
         }
+        undo.clear();
         Self::enter(ctx, OrderState::Confirmed);
 
         match Self::capture(ctx).await? {

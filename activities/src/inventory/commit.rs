@@ -10,7 +10,8 @@ use workflows::activities::Commit;
 use super::{Moved, lock_stock_of, uuids};
 use crate::{Changes, database::DatabaseError};
 
-/// Makes the units held for each of `orders` the buyer's, and confirms the order.
+/// Makes the units held for each of `orders` the buyer's, and confirms the order. Units whose payment
+/// is called off, or may be, stay held.
 ///
 /// # Errors
 /// When Postgres can't be asked; then nothing has changed.
@@ -25,7 +26,7 @@ pub async fn commit(
         r#"
         with claimed as (
             update holds set state = 'committed'
-            where order_id = any($1) and state = 'open'
+            where order_id = any($1) and state = 'open' and called_off = 0
             returning order_id
         ), level as (
             update stock

@@ -84,18 +84,25 @@ impl Payments {
                 None => now,
             };
             match decide(now.status) {
-                Closing::Release => return Ok(ClosedPayment::AtRest),
+                Closing::Release => {
+                    self.begin_calling_off(intent, order).await?;
+                    return Ok(ClosedPayment::AtRest);
+                }
                 Closing::PaidInTime => return Ok(ClosedPayment::PaidInTime),
                 Closing::CancelIntent => {
-                    self.still_unpaid(intent, order).await?;
+                    let begun = self.begin_calling_off(intent, order).await?;
                     if let Answer::Intent(intent) = self.provider.cancel(intent).await?
                         && intent.status == IntentStatus::Canceled
                     {
                         return Ok(ClosedPayment::AtRest);
                     }
+                    // After an answer that was lost it stays: that call may yet be granted.
+                    if begun {
+                        orders::calling_off_refused(self.database.pool(), order).await?;
+                    }
                 }
                 Closing::Refund => {
-                    self.still_unpaid(intent, order).await?;
+                    self.begin_calling_off(intent, order).await?;
                     match self.provider.refund_all(intent, tries.number()).await {
                         Ok(()) => return Ok(ClosedPayment::AtRest),
                         Err(failure @ ProviderError::Failed(_)) => tries.next(failure)?,
@@ -108,8 +115,15 @@ impl Payments {
         Err(PaymentError::NotDecided(format!("{intent} is not at rest")))
     }
 
-    /// What was seen at the provider may be old by now: an order that has been confirmed since
-    /// keeps its payment.
+    /// Decides in the order's row before anybody is told, since what was seen at the provider may be
+    /// old by now: an order that has been confirmed keeps its payment, and one that has not will not
+    /// be by a payment that is called off. Answers whether there is a hold to which that matters.
+    async fn begin_calling_off(&self, intent: &str, order: OrderId) -> Result<bool, PaymentError> {
+        let begun = orders::begin_calling_off(self.database.pool(), order, intent).await?;
+        self.still_unpaid(intent, order).await?;
+        Ok(begun)
+    }
+
     async fn still_unpaid(&self, intent: &str, order: OrderId) -> Result<(), PaymentError> {
         match orders::find_payment(self.database.pool(), order).await? {
             Some(row) if row.state.is_bought() && row.payment_intent.as_deref() == Some(intent) => {

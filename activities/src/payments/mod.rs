@@ -9,7 +9,7 @@ use std::{
 };
 
 use domain::{IntentStatus, Money, OrderId, OrderState};
-use workflows::activities::{Authorize, Capture, Payment};
+use workflows::activities::{Authorize, Capture, InspectPayment, Payment};
 
 use crate::{
     ChangeSink, Changes, Database, Provider,
@@ -91,8 +91,8 @@ enum Created {
     Kept(String),
     /// The provider will not have it, for this reason.
     Refused(String),
-    /// The order takes no payment any more.
-    OrderHasMovedOn,
+    /// Nothing is to be charged: this is what became of the attempt.
+    Decided(Payment),
 }
 
 impl Payments {
@@ -114,7 +114,8 @@ impl Payments {
         self.tell(ask.order_id, changed);
         let (total, known_intent) = match begun {
             Begun::Go { payment_intent, total, hold_is_over: true } => {
-                return self.too_late(ask, payment_intent, total).await;
+                let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
+                return self.too_late(ask.order_id, number, payment_intent, total).await;
             }
             Begun::Go { payment_intent, total, hold_is_over: false } => (total, payment_intent),
             Begun::AlreadyDecided(payment) => return Ok(payment),
@@ -122,9 +123,9 @@ impl Payments {
         };
         let intent = match known_intent {
             Some(intent) => intent,
-            None => match self.create(ask.order_id, total, tries).await? {
+            None => match self.create(ask, total, tries).await? {
                 Created::Kept(intent) => intent,
-                Created::OrderHasMovedOn => return Ok(Payment::OrderHasMovedOn),
+                Created::Decided(payment) => return Ok(payment),
                 Created::Refused(code) => {
                     let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
                     return self.declined(ask.order_id, number, code).await;
@@ -135,18 +136,19 @@ impl Payments {
     }
 
     /// The hold has ended, and the workflow is about to hear of it: from here on nothing is charged.
-    /// What was charged before still counts.
+    /// What was charged before still counts. A decline does not: it may be that of the attempt
+    /// before, on an intent that this one has not reached.
     async fn too_late(
         &self,
-        ask: &Authorize,
+        order: OrderId,
+        number: i32,
         known_intent: Option<String>,
         total: Money,
     ) -> Result<Payment, PaymentError> {
         if let Some(intent) = known_intent {
-            let now = self.look(&intent, ask.order_id, total).await?;
+            let now = self.look(&intent, order, total).await?;
             if !has_not_moved(now.status) {
-                let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
-                return self.observed(ask.order_id, number, &now).await;
+                return self.observed(order, number, &now).await;
             }
         }
         Ok(Payment::Processing)
@@ -155,10 +157,11 @@ impl Payments {
     /// Creates the order's intent and keeps its id, before anything is charged on it.
     async fn create(
         &self,
-        order: OrderId,
+        ask: &Authorize,
         total: Money,
         tries: &Tries,
     ) -> Result<Created, PaymentError> {
+        let (pool, order) = (self.database.pool(), ask.order_id);
         let intent = loop {
             match self.provider.create(order, total, tries.number()).await {
                 Ok(Answer::Intent(intent)) => break ours(intent, order, total)?,
@@ -171,12 +174,19 @@ impl Payments {
                 Err(unknown) => return Err(unknown.into()),
             }
         };
-        if orders::keep_intent(self.database.pool(), order, &intent.id).await? {
+        if orders::keep_intent(pool, order, &intent.id).await? {
             return Ok(Created::Kept(intent.id));
         }
         // It is not cancelled here: under this key another run of this activity has, or will have,
         // the same intent, and the order may be bought with it. Whoever closes the order cancels.
-        Ok(Created::OrderHasMovedOn)
+        match orders::resume_attempt(pool, order, ask.attempt_id).await? {
+            Begun::AlreadyDecided(payment) => Ok(Created::Decided(payment)),
+            Begun::OrderHasMovedOn => Ok(Created::Decided(Payment::OrderHasMovedOn)),
+            // Another run has kept one that it created under a further key.
+            Begun::Go { .. } => {
+                Err(PaymentError::NotDecided(format!("{order} has another payment by now")))
+            }
+        }
     }
 
     async fn confirm(
@@ -218,18 +228,25 @@ impl Payments {
         }
     }
 
-    /// Asks the provider where the order's payment stands, and records it.
+    /// Asks the provider where the order's payment stands, and records it for the attempt that is
+    /// asked about: an intent still shows the decline of one attempt when the next has begun and has
+    /// not reached its card.
     ///
     /// # Errors
     /// When the provider does not say.
-    pub async fn inspect(&self, order: OrderId) -> Result<Payment, PaymentError> {
+    pub async fn inspect(&self, ask: &InspectPayment) -> Result<Payment, PaymentError> {
+        let order = ask.order_id;
         let row = orders::payment_of(self.database.pool(), order).await?;
+        let asked_about = ask.number.map(|number| i32::try_from(number).unwrap_or(i32::MAX));
+        let number = asked_about.unwrap_or(row.attempts);
+        if row.hold_is_over {
+            return self.too_late(order, number, row.payment_intent, row.total).await;
+        }
         let Some(intent) = row.payment_intent else {
-            return self.record(order, row.attempts, Payment::None, None).await;
+            return self.record(order, number, Payment::None, None).await;
         };
-        // Which attempt this is about was read before the provider was asked.
         let intent = self.look(&intent, order, row.total).await?;
-        self.observed(order, row.attempts, &intent).await
+        self.observed(order, number, &intent).await
     }
 
     /// Has the money moved.

@@ -235,6 +235,49 @@ async fn an_approval_between_the_look_and_the_cancel_leaves_nothing_charged() {
     assert_invariants(&shop).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_that_is_being_called_off_is_let_go_and_its_order_expires() {
+    let stage = Stage::set().await;
+    let order = Order::on(&stage).await;
+    let id = temporal::checkout(order.shopper.order_id);
+    stage.mishaps.fails_always(&id, "authorize", Moment::AfterEffect);
+    order.start(SHORT).await;
+    order.hold_and_pay("pm_card_visa").await;
+    order.intent_in(CHARGED).await;
+    // As by a worker that was thought dead, and has its cancel on the way.
+    sqlx::query("update holds set called_off = 1 where order_id = $1")
+        .bind(order.shopper.order_id)
+        .execute(&stage.shop.database().await)
+        .await
+        .unwrap();
+
+    order.is_over("expired").await;
+
+    order.intent_in("canceled").await;
+    is_charged_nothing(&stage.shop, &order.shopper).await;
+    stage.temporal.ended(&id).await;
+    assert_invariants(&stage.shop).await;
+    stage.temporal.assert_replays(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_names_the_attempt_that_it_is_about() {
+    let stage = Stage::set().await;
+    let order = Order::on(&stage).await;
+    let id = temporal::checkout(order.shopper.order_id);
+    order.hold_and_pay("pm_card_visa_chargeDeclined").await;
+    buying::declined(&order.shopper).await;
+    buying::pay(&order.shopper, "pm_card_authenticationRequired").await;
+    buying::bank_page(&order.shopper).await;
+
+    // The first may be one at attempt 1, of whose decline the provider has told.
+    let look = json!({"order_id": order.shopper.order_id, "number": 2});
+    eventually("it looks at attempt 2", Duration::from_secs(30), || async {
+        (stage.temporal.asked_of(&id, "inspect_payment").await == look).then_some(())
+    })
+    .await;
+}
+
 /// Says yes at the bank, which does not ask any more once the payment was called off.
 async fn approve_if_asked(bank_page: &str) {
     let stays = reqwest::redirect::Policy::none();

@@ -131,6 +131,23 @@ impl Temporal {
         serde_json::from_slice(&started.input.as_ref().unwrap().payloads[0].data).unwrap()
     }
 
+    /// What an activity of a workflow was last asked, once it was.
+    pub async fn asked_of(&self, id: &str, activity: &str) -> serde_json::Value {
+        eventually(&format!("{id} asks {activity}"), SOON, || async {
+            let events = self.events(id).await;
+            let asked = events.into_iter().rev().find_map(|event| match event.attributes {
+                Some(Attributes::ActivityTaskScheduledEventAttributes(asked))
+                    if asked.activity_type.as_ref().is_some_and(|kind| kind.name == activity) =>
+                {
+                    asked.input
+                }
+                _ => None,
+            })?;
+            Some(serde_json::from_slice(&asked.payloads[0].data).unwrap())
+        })
+        .await
+    }
+
     /// Starts a checkout past the API.
     pub async fn start(&self, input: CheckoutInput) {
         let options = WorkflowStartOptions::new(TASK_QUEUE, input.order_id.workflow_id()).build();

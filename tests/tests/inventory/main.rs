@@ -1,7 +1,11 @@
-//! Stock in Postgres, batch by batch, on a database of its own.
+//! Stock and orders in Postgres, on a database of its own: batch by batch, and what payments that
+//! are made and called off at once make of them.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod attempts;
 mod batches;
+mod calling_off;
+mod till;
 
 use std::time::Duration;
 

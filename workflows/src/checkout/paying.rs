@@ -9,7 +9,7 @@ use temporalio_workflow::{
 };
 
 use super::{Checkout, HoldEnd, Pay, detached, options, story, unwinding::Undo};
-use crate::activities::{Authorize, Capture, Payment, SagaActivities};
+use crate::activities::{Authorize, Capture, InspectPayment, Payment, SagaActivities};
 
 /// How long an authorization lasts when the provider does not say: 4 days and 18 hours
 /// (Stripe, "Place a hold on a payment method", the shortest validity of an online card payment).
@@ -60,6 +60,7 @@ impl Checkout {
         if !undo.contains(&Undo::ClosePayment) {
             undo.push(Undo::ClosePayment);
         }
+        ctx.state_mut(|s| s.last_sent = attempt.number);
         Self::enter(ctx, OrderState::Paying);
         let authorize = ctx.state(|s| Authorize {
             order_id: s.input.order_id,
@@ -121,12 +122,13 @@ impl Checkout {
     }
 
     async fn inspect(ctx: &WorkflowContext<Self>, hold_end: &mut impl HoldEnd) -> Answer {
-        let order_id = ctx.state(|s| s.input.order_id);
+        let inspect =
+            ctx.state(|s| InspectPayment { order_id: s.input.order_id, number: Some(s.last_sent) });
         let options = options::provider_first_tries(
             "ask where the payment stands",
             Self::most_of_a_hold(ctx),
         );
-        let call = ctx.execute_activity(SagaActivities::inspect_payment, order_id, options);
+        let call = ctx.execute_activity(SagaActivities::inspect_payment, inspect, options);
         Self::answer(ctx, call, hold_end).await
     }
 

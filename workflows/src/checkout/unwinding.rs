@@ -43,6 +43,25 @@ impl Checkout {
         undo: &mut Vec<Undo>,
         reason: EndReason,
     ) -> WorkflowResult<Unwound> {
+        Self::undo_all(ctx, undo, reason, reason.end_state()).await
+    }
+
+    /// Undoes an order whose payment came when it was being called off already: whether that was in
+    /// time or not, it is cancelled, and the order ends as it would have without it.
+    pub(super) async fn call_off(
+        ctx: &WorkflowContext<Self>,
+        undo: &mut Vec<Undo>,
+        end_state: OrderState,
+    ) -> WorkflowResult<Unwound> {
+        Self::undo_all(ctx, undo, EndReason::Cancelled, end_state).await
+    }
+
+    async fn undo_all(
+        ctx: &WorkflowContext<Self>,
+        undo: &mut Vec<Undo>,
+        reason: EndReason,
+        end_state: OrderState,
+    ) -> WorkflowResult<Unwound> {
         while let Some(step) = undo.pop() {
             match step {
                 Undo::ClosePayment => {
@@ -56,10 +75,10 @@ impl Checkout {
                         }
                     }
                 }
-                Undo::ReleaseUnits => Self::release(ctx, reason.end_state()).await?,
+                Undo::ReleaseUnits => Self::release(ctx, end_state).await?,
             }
         }
-        Ok(Unwound::Ended(Self::end(ctx, reason.end_state())))
+        Ok(Unwound::Ended(Self::end(ctx, end_state)))
     }
 
     /// Brings the payment to rest. When the grace ends without the provider's word, another

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{AttemptId, IntentStatus, Money, OrderId};
 use reqwest::{Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, de::DeserializeOwned};
+use tracing::Instrument;
 
 use self::breaker::Breaker;
 
@@ -278,14 +279,18 @@ impl Provider {
         &self,
         request: RequestBuilder,
     ) -> Result<(StatusCode, Option<Duration>, Vec<u8>), ProviderError> {
+        let request = request.build()?;
         self.breaker
             .admit(ONE_REQUEST)
             .map_err(|retry_after| ProviderError::LeftAlone { retry_after })?;
+        let (method, path) = (request.method(), request.url().path());
+        let span = tracing::info_span!("provider", otel.kind = "client", %method, path);
         let exchanged = async {
-            let response = request.send().await?;
+            let response = self.http.execute(request).await?;
             let (status, retry_after) = (response.status(), retry_after(&response));
             Ok((status, retry_after, response.bytes().await?.to_vec()))
         }
+        .instrument(span)
         .await;
         self.breaker.report(matches!(&exchanged, Ok((status, _, _)) if !is_absent(*status)));
         exchanged

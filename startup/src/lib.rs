@@ -6,6 +6,7 @@ pub mod logging;
 pub mod outcome;
 pub mod shutdown;
 pub mod temporal;
+pub mod traces;
 
 pub use duration::parse_duration;
 pub use outcome::exit_code;

@@ -16,7 +16,7 @@ use temporalio_sdk::{
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle, TASK_QUEUE};
 
-use crate::{funnel, inbox, notify};
+use crate::{funnel, inbox, notify, traced::Traced};
 
 /// Connections for the notifier and the inbox.
 const NOTES_CONNECTIONS: u32 = 6;
@@ -178,6 +178,7 @@ fn options(
         // A call learns with its heartbeat that the shopper has called it off.
         .max_heartbeat_throttle_interval(Duration::from_secs(1))
         .graceful_shutdown_period(Duration::from_secs(5))
+        .activity_inbound_interceptor(Traced)
         .register_activities(saga)
         .register_activities(reconciler)
         .register_workflow::<Checkout>()?

@@ -13,6 +13,7 @@ use std::{
 use domain::{AttemptId, IntentStatus, Money, OrderId};
 use reqwest::{Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
 use serde::{Deserialize, de::DeserializeOwned};
+use tracing::Instrument;
 
 use self::breaker::Breaker;
 use crate::metrics;
@@ -282,15 +283,19 @@ impl Provider {
         &self,
         request: RequestBuilder,
     ) -> Result<(StatusCode, Option<Duration>, Vec<u8>), ProviderError> {
+        let request = request.build()?;
         self.breaker
             .admit(ONE_REQUEST)
             .map_err(|retry_after| ProviderError::LeftAlone { retry_after })?;
         let began = Instant::now();
+        let (method, path) = (request.method(), request.url().path());
+        let span = tracing::info_span!("provider", otel.kind = "client", %method, path);
         let exchanged = async {
-            let response = request.send().await?;
+            let response = self.http.execute(request).await?;
             let (status, retry_after) = (response.status(), retry_after(&response));
             Ok((status, retry_after, response.bytes().await?.to_vec()))
         }
+        .instrument(span)
         .await;
         let answered = matches!(&exchanged, Ok((status, _, _)) if !is_absent(*status));
         metrics::provider_asked(answered, began.elapsed());

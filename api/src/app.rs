@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 use crate::{
     admission::Admission,
     analytics::Limits,
-    operator::Tokens,
     metrics::Metrics,
+    operator::Tokens,
     pages::{CardScript, Pages},
     proxies::TrustedProxies,
     refusals::Refusals,

@@ -13,7 +13,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
-use tracing::Instrument;
+use startup::traces::{belongs_to_caller, belongs_to_order};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::{
@@ -34,8 +35,7 @@ pub async fn outermost(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let _in_flight = InFlight::begin();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let span =
-        tracing::info_span!("http", %method, path, request_id = id.to_str().unwrap_or_default());
+    let span = span(&request, &method, &path, route.as_deref(), &id);
     let answered = AssertUnwindSafe(tokio::time::timeout(TIME_LIMIT, next.run(request)))
         .catch_unwind()
         .instrument(span.clone())
@@ -50,6 +50,7 @@ pub async fn outermost(request: Request, next: Next) -> Response {
     };
     let mut response = as_problem(response, &method, &path);
     answered_in(&method, route.as_deref(), response.status(), began.elapsed());
+    span.record("http.response.status_code", response.status().as_u16());
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
@@ -57,6 +58,39 @@ pub async fn outermost(request: Request, next: Next) -> Response {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// A request's place in logs and traces: with the order that its path names, if it names one.
+fn span(
+    request: &Request,
+    method: &Method,
+    path: &str,
+    route: Option<&str>,
+    id: &HeaderValue,
+) -> Span {
+    let order = order_of(path);
+    let span = tracing::info_span!(
+        "http",
+        otel.name = format!("{method} {}", route.unwrap_or("none")),
+        otel.kind = "server",
+        %method,
+        path,
+        request_id = id.to_str().unwrap_or_default(),
+        order_id = order.map(tracing::field::display),
+        http.response.status_code = tracing::field::Empty,
+    );
+    match order {
+        Some(order) => belongs_to_order(&span, order),
+        None => belongs_to_caller(&span, |name| {
+            request.headers().get(name)?.to_str().ok().map(str::to_owned)
+        }),
+    }
+    span
+}
+
+fn order_of(path: &str) -> Option<Uuid> {
+    let after = ["/v1/checkouts/", "/v1/orders/"].iter().find_map(|of| path.strip_prefix(of))?;
+    after.split('/').next()?.parse().ok()
 }
 
 /// What browsers are told of every answer. The docs page brings its own styles inline.

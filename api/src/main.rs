@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
 
 async fn start() -> anyhow::Result<()> {
     let Cli { shared, settings } = Cli::parse();
-    startup::logging::start(&shared.logging)?;
+    startup::logging::start(&shared.logging, "holdfast-api")?;
     startup::use_ring_for_tls();
     let stop = startup::shutdown::on_signal()?;
     let client = shared.temporal.connect("api", Duration::from_mins(1)).await?;

@@ -10,8 +10,10 @@ use hmac::{Hmac, Mac};
 use read_model::appends::{self, WebhookEvent};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
+use startup::traces::belongs_to_order;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
+use tracing::Instrument;
 
 use crate::{
     app::App,
@@ -50,7 +52,12 @@ async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> A
         body: body.to_vec(),
         headers: without_signature(&headers),
     };
-    if appends::store_webhook(&app.model.pool, stored).await? {
+    let span =
+        tracing::info_span!("store a webhook", event_id = id, event_type = stored.event_type);
+    if let Some(order) = stored.order_id {
+        belongs_to_order(&span, order);
+    }
+    if appends::store_webhook(&app.model.pool, stored).instrument(span).await? {
         app.model.inbox_news.notify_one();
     }
     Ok(Json(json!({"received": true})))

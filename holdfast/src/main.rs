@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
 
 async fn start() -> anyhow::Result<()> {
     let Cli { shared, api, worker } = Cli::parse();
-    startup::logging::start(&shared.logging)?;
+    startup::logging::start(&shared.logging, "holdfast")?;
     startup::use_ring_for_tls();
     let stop = startup::shutdown::on_signal()?;
     let client = shared.temporal.connect("holdfast", Duration::from_secs(60)).await?;

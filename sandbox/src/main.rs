@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
 
 async fn start() -> anyhow::Result<()> {
     let Cli { settings } = Cli::parse();
-    startup::logging::start(&settings.logging)?;
+    startup::logging::start(&settings.logging, "sandbox")?;
     startup::use_ring_for_tls();
     let stop = startup::shutdown::on_signal()?;
     sandbox::serve(settings, stop, announce).await

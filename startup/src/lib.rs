@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod shutdown;
 pub mod temporal;
+pub mod traces;
 
 pub use duration::parse_duration;
 pub use outcome::exit_code;

@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::traces::{self, TraceSettings};
 
 /// How much is logged, and how.
 #[derive(clap::Args, Clone, Debug)]
@@ -14,6 +16,9 @@ pub struct LoggingSettings {
     /// How it is logged.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 /// The two ways to log.
@@ -25,22 +30,26 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging.
+/// What traces hold: our spans, and each statement.
+const TRACED: &str = "info,sqlx::query=debug,opentelemetry=off,hyper=off,reqwest=off";
+
+/// Starts logging and tracing of the process named `service`.
 ///
 /// # Errors
 /// When the filter can't be read, or logging was started before.
-pub fn start(settings: &LoggingSettings) -> anyhow::Result<()> {
+pub fn start(settings: &LoggingSettings, service: &'static str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.filter)?;
-    let registry = tracing_subscriber::registry().with(filter);
-    match settings.log_format {
+    let log = match settings.log_format {
         LogFormat::Text => {
             let colours = std::io::stderr().is_terminal();
-            let text = fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
-            registry.with(text).try_init()?;
+            fmt::layer().with_ansi(colours).with_writer(std::io::stderr).boxed()
         }
-        LogFormat::Json => {
-            registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()?;
-        }
-    }
+        LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).boxed(),
+    };
+    let traces = traces::tracer(&settings.traces, service)?.map(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        layer.with_filter(EnvFilter::new(TRACED))
+    });
+    tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init()?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use domain::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::postgres::PgListener;
+use startup::traces::belongs_to_order;
 use temporalio_client::{
     Client, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowSignalOptions,
     WorkflowStartOptions, errors::WorkflowStartError,
@@ -22,6 +23,7 @@ use temporalio_client::{
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use workflows::{Checkout, PaymentEvent, Settle, SettleInput, TASK_QUEUE, search::about};
 
 /// How many events are taken up at once.
@@ -99,7 +101,12 @@ async fn deliver_and_record(
     event: DueEvent,
 ) -> anyhow::Result<()> {
     let (pool, id) = (database.pool(), &event.event_id);
-    let delivery = timeout(PATIENCE, deliver_one(database, client, &event)).await;
+    let span = tracing::info_span!("deliver a webhook", event_id = id, kind = event.event_type);
+    if let Some((order, ..)) = event.order {
+        belongs_to_order(&span, order.0);
+    }
+    let delivery = deliver_one(database, client, &event).instrument(span);
+    let delivery = timeout(PATIENCE, delivery).await;
     let why = match delivery.context("it takes too long").flatten() {
         Ok(Delivery::Done(outcome)) => {
             return Ok(inbox::record_outcome(pool, &event, outcome).await?);

@@ -11,6 +11,7 @@ mod roles;
 mod run;
 mod setup;
 mod tokens;
+mod traced;
 
 pub use funnel::rebuild as rebuild_funnel;
 pub use run::{Prepared, Settings, prepare};

@@ -55,11 +55,11 @@ async fn start() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run { shared, settings } => run(shared, settings).await,
         Command::Setup { shared, settings } => {
-            startup::logging::start(&shared.logging)?;
+            startup::logging::start(&shared.logging, "holdfast-worker")?;
             worker::setup(&shared, &settings).await
         }
         Command::RebuildFunnel { shared } => {
-            startup::logging::start(&shared.logging)?;
+            startup::logging::start(&shared.logging, "holdfast-worker")?;
             worker::rebuild_funnel(&shared).await
         }
         Command::Token { database_url, command } => {
@@ -70,7 +70,7 @@ async fn start() -> anyhow::Result<()> {
 }
 
 async fn run(shared: SharedSettings, settings: Settings) -> anyhow::Result<()> {
-    startup::logging::start(&shared.logging)?;
+    startup::logging::start(&shared.logging, "holdfast-worker")?;
     let stop = startup::shutdown::on_signal()?;
     let client = shared.temporal.connect("worker", Duration::from_secs(60)).await?;
     let prepared = worker::prepare(&shared, &settings, client, None).await?;

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle, TASK_QUEUE};
 
-use crate::{funnel, inbox, metrics, notify};
+use crate::{funnel, inbox, metrics, notify, traced::Traced};
 
 /// Connections for the notifier and the inbox.
 const NOTES_CONNECTIONS: u32 = 6;
@@ -205,6 +205,7 @@ fn options(
         // A call learns with its heartbeat that the shopper has called it off.
         .max_heartbeat_throttle_interval(Duration::from_secs(1))
         .graceful_shutdown_period(Duration::from_secs(5))
+        .activity_inbound_interceptor(Traced)
         .register_activities(saga)
         .register_activities(reconciler)
         .register_workflow::<Checkout>()?

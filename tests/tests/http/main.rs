@@ -31,4 +31,5 @@ mod slow_provider;
 mod split;
 mod stock_check;
 mod three_d_secure;
+mod traces;
 mod webhooks;

@@ -13,7 +13,7 @@ use opentelemetry::{
         SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider as _,
     },
 };
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig as _};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,
     propagation::TraceContextPropagator,

@@ -13,6 +13,12 @@ use sqlx::{
 
 use crate::metrics;
 
+/// Somebody else holds the lock.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// How long a transaction may take. Postgres ends statements sooner; this is for a connection that
+/// has gone silent.
+const PATIENCE: Duration = Duration::from_secs(35);
+
 /// How long a connection may lie idle before it is asked whether it is still there.
 const ASK_AFTER: Duration = Duration::from_secs(1);
 
@@ -40,6 +46,9 @@ pub enum DatabaseError {
     /// The transaction that this was part of failed.
     #[error(transparent)]
     OfTheBatch(Arc<DatabaseError>),
+    /// Postgres did not answer at all.
+    #[error("Postgres is silent")]
+    Silent,
     /// Whoever runs the transactions has stopped.
     #[error("the transaction was not run: the worker stops")]
     Unanswered,
@@ -50,13 +59,14 @@ impl DatabaseError {
     /// are worth a try without it; not when Postgres itself is in trouble.
     pub(crate) fn is_of_one_member(&self) -> bool {
         match self {
-            // Bad data, a broken constraint (Postgres, "Error Codes", classes 22 and 23).
-            Self::Sql(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
-            }
+            // Bad data, a broken constraint, a row that somebody else has locked for long (Postgres,
+            // "Error Codes", classes 22 and 23, and 55P03).
+            Self::Sql(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+                code.starts_with("22") || code.starts_with("23") || code == LOCK_NOT_AVAILABLE
+            }),
             Self::Raced | Self::Stored(_) | Self::Sql(sqlx::Error::ColumnDecode { .. }) => true,
             Self::Task(error) => error.is_panic(),
-            Self::Sql(_) | Self::OfTheBatch(_) | Self::Unanswered => false,
+            Self::Sql(_) | Self::OfTheBatch(_) | Self::Silent | Self::Unanswered => false,
         }
     }
 }
@@ -88,7 +98,7 @@ impl Database {
         let options = options.application_name("holdfast-worker").options([
             ("idle_in_transaction_session_timeout", "5s"),
             ("client_min_messages", "error"),
-            ("lock_timeout", "5s"),
+            ("lock_timeout", "1s"),
             ("statement_timeout", "30s"),
         ]);
         let pool = PgPoolOptions::new()
@@ -131,15 +141,18 @@ impl Database {
             + 'static,
     {
         let pool = self.pool.clone();
-        tokio::spawn(async move {
+        let mut task = tokio::spawn(async move {
             let asked_at = Instant::now();
             let mut transaction = pool.begin().await?;
             metrics::connection_acquired(asked_at);
             let answer = work(&mut transaction).await?;
             transaction.commit().await?;
             Ok(answer)
-        })
-        .await?
+        });
+        tokio::time::timeout(PATIENCE, &mut task).await.unwrap_or_else(|_| {
+            task.abort();
+            Ok(Err(DatabaseError::Silent))
+        })?
     }
 }
 

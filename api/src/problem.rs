@@ -236,7 +236,7 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         tracing::warn!(%error, "the database");
         match error {
-            ReadError::Sql(_) | ReadError::OfAll(_) | ReadError::Unanswered => {
+            ReadError::Sql(_) | ReadError::OfAll(_) | ReadError::Silent | ReadError::Unanswered => {
                 Self::new(Kind::DatabaseUnavailable).retry_after(2)
             }
             ReadError::Stored(_) => Self::new(Kind::Internal),

@@ -15,6 +15,9 @@ use crate::{ReadError, ReadModel};
 /// How often is looked without a hint.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long one look may take: Postgres ends statements sooner, this is for a silent connection.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 /// How far the tables were read. Rows become visible when their transaction commits, not in the
 /// order of their numbers: everything from the oldest transaction that was still running is read
 /// again, and what was seen is skipped.
@@ -31,32 +34,45 @@ pub async fn follow(model: ReadModel, url: String, stop: CancellationToken) {
     let mut listener = None;
     let mut position = Position::default();
     while !stop.is_cancelled() {
-        match look(&model, &mut position).await {
+        let looked = tokio::time::timeout(PATIENCE, look(&model, &mut position));
+        match looked.await.unwrap_or(Err(ReadError::Silent)) {
             Ok(()) => model.catalogue.is_fresh(),
             Err(error) => {
                 tracing::warn!(%error, "the catalogue may be stale");
+                // Postgres may come back as it was a moment ago, and give numbers out again; or it
+                // is the way from the position that takes too long. All of it is read anew.
+                position = Position::default();
                 tokio::time::sleep(LOOK).await;
             }
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hint(&mut listener, &url) => {}
+            hint = hint(&mut listener, &url) => if matches!(hint, Hint::ConnectionLost) {
+                position = Position::default();
+            },
             () = tokio::time::sleep(LOOK) => {}
         }
     }
 }
 
-async fn hint(listener: &mut Option<PgListener>, url: &str) {
+enum Hint {
+    /// Something may have changed.
+    News,
+    /// Postgres went away, and may have lost what it had not written to the disk: notes, and with
+    /// them the numbers of their transactions.
+    ConnectionLost,
+}
+
+async fn hint(listener: &mut Option<PgListener>, url: &str) -> Hint {
     if listener.is_none() {
         *listener = listen(url).await.ok();
     }
-    if let Some(open) = listener.as_mut()
-        && open.recv().await.is_ok()
-    {
-        return;
+    let Some(open) = listener.as_mut() else { return std::future::pending().await };
+    if let Ok(Some(_)) = open.try_recv().await {
+        return Hint::News;
     }
     *listener = None;
-    std::future::pending::<()>().await;
+    Hint::ConnectionLost
 }
 
 async fn listen(url: &str) -> Result<PgListener, sqlx::Error> {

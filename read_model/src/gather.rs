@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
@@ -13,6 +14,10 @@ use crate::ReadError;
 
 /// The most that one statement is asked for.
 const MOST_AT_ONCE: usize = 1_000;
+
+/// How long one statement may take, the way to a connection included: everybody behind it waits.
+/// Postgres ends statements sooner; this is for a connection that has gone silent.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// What there is of some keys.
 type Looking<Key, Found> = BoxFuture<'static, Result<BTreeMap<Key, Found>, ReadError>>;
@@ -51,6 +56,10 @@ where
     }
 }
 
+async fn in_time<T>(look: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
+    tokio::time::timeout(PATIENCE, look).await.unwrap_or(Err(ReadError::Silent))
+}
+
 async fn run<Key, Found>(
     mut queue: mpsc::UnboundedReceiver<Asked<Key, Found>>,
     look: impl Fn(Vec<Key>) -> Looking<Key, Found>,
@@ -61,13 +70,13 @@ async fn run<Key, Found>(
     let mut asked = Vec::new();
     while queue.recv_many(&mut asked, MOST_AT_ONCE).await > 0 {
         let keys: BTreeSet<_> = asked.iter().map(|asked| asked.key.clone()).collect();
-        let found = look(keys.into_iter().collect()).await.map_err(Arc::new);
+        let found = in_time(look(keys.into_iter().collect())).await.map_err(Arc::new);
         for Asked { key, found: waiting } in asked.drain(..) {
             let answer = match &found {
                 Ok(found) => Ok(found.get(&key).cloned()),
                 // One row can't be read: it must not stand in the way of the others.
                 Err(error) if error.is_of_one_row() => {
-                    look(vec![key.clone()]).await.map(|mut found| found.remove(&key))
+                    in_time(look(vec![key.clone()])).await.map(|mut found| found.remove(&key))
                 }
                 Err(error) => Err(ReadError::OfAll(Arc::clone(error))),
             };

@@ -80,8 +80,9 @@ impl Subscription<'_> {
 
 impl Drop for Subscription<'_> {
     fn drop(&mut self) {
-        // Ours is still counted while this runs.
-        self.hub.waiting.remove_if(&self.order, |_, sender| sender.receiver_count() <= 1);
+        // Ours goes first, so that of two that are dropped at once the last one finds nobody.
+        drop(std::mem::replace(&mut self.news, watch::channel(News::default()).1));
+        self.hub.waiting.remove_if(&self.order, |_, sender| sender.receiver_count() == 0);
     }
 }
 

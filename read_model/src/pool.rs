@@ -19,6 +19,9 @@ pub enum ReadError {
     /// The statement that this was part of failed.
     #[error(transparent)]
     OfAll(Arc<ReadError>),
+    /// Postgres did not answer at all.
+    #[error("Postgres is silent")]
+    Silent,
     /// Whoever asks Postgres has stopped.
     #[error("Postgres was not asked: the process stops")]
     Unanswered,
@@ -29,7 +32,7 @@ impl ReadError {
     pub(crate) const fn is_of_one_row(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::ColumnDecode { .. }) | Self::Stored(_) => true,
-            Self::Sql(_) | Self::OfAll(_) | Self::Unanswered => false,
+            Self::Sql(_) | Self::OfAll(_) | Self::Silent | Self::Unanswered => false,
         }
     }
 }

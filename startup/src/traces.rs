@@ -45,6 +45,8 @@ pub(crate) fn tracer(
     service: &'static str,
 ) -> anyhow::Result<Option<SdkTracer>> {
     let Some(endpoint) = &settings.otlp_endpoint else { return Ok(None) };
+    // The exporter's client is made here, and looks for it.
+    crate::use_ring_for_tls();
     let endpoint = format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'));
     let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build()?;
     let provider = SdkTracerProvider::builder()

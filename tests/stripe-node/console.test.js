@@ -68,7 +68,7 @@ test('the button sends a delivery again, to the endpoint that it went to', async
     await other.hears(id, 'payment_intent.succeeded');
     const before = receiver.of(id, 'payment_intent.succeeded').length;
     const [, delivery] = await eventually('its delivery is shown', 5_000, async () => (await page())
-      .match(new RegExp(`/console/resend-delivery/(del_\\w+)"><button aria-label="Send \\w+ to we_(?!built_in)`)));
+      .match(new RegExp(`/console/resend-delivery/(del_\\w+)"><button aria-label="Send again: \\w+ to we_(?!built_in)`)));
     assert.deepEqual(await press(sandbox, 'resend-delivery', delivery), [303, '/']);
     await eventually('it arrives twice', 5_000, () => other.of(id, 'payment_intent.succeeded').length === 2);
     assert.equal(receiver.of(id, 'payment_intent.succeeded').length, before);

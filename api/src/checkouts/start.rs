@@ -1,6 +1,6 @@
 //! `PUT /v1/checkouts/{order_id}`: starts a checkout, or answers the one that there is.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, ops::ControlFlow, time::Duration};
 
 use axum::{
     Json,
@@ -29,6 +29,10 @@ use crate::{
     temporal::Started,
 };
 
+/// How long all of it may take: nobody waits for the answer any longer.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How long units stay promised to an order whose outcome is open.
+const OPEN_FOR: Duration = Duration::from_secs(10);
 /// How long a shopper waits for what was promised to others before being told that it is gone.
 const PROMISES_SETTLE: Duration = Duration::from_millis(50);
 /// How long a shopper waits for the stock to be held before being told to look again.
@@ -59,8 +63,11 @@ pub async fn put(
         client,
     };
     // A task of its own: a client that hangs up can't leave half of this undone.
-    let answered = tokio::spawn(async move { start_or_find(&app, asked).await }).await;
-    let mut response = answered.map_err(|_| Problem::new(Kind::Internal))??;
+    let answered = tokio::spawn(async move {
+        let answer = tokio::time::timeout(PATIENCE, start_or_find(&app, asked)).await;
+        answer.unwrap_or_else(|_| Err(Problem::new(Kind::Overloaded).retry_after(2)))
+    });
+    let mut response = answered.await.map_err(|_| Problem::new(Kind::Internal))??;
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -79,31 +86,93 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
     if let Some(stored) = app.model.orders.look(asked.order).await? {
         return known_order(&asked, &stored, StatusCode::OK);
     }
-    // Promised until the outcome is told: whoever comes meanwhile is not told that these can be had.
-    let (priced, _admitted) = match admit(app, &asked) {
-        Ok(admitted) => admitted,
-        Err(_) => match second_look(app, &asked).await? {
-            SecondLook::CanBeHad(admitted) => admitted,
-            SecondLook::Written(stored) => return known_order(&asked, &stored, StatusCode::OK),
-            SecondLook::AlreadyStarted(memo) => {
-                return follow(app, &asked, memo, StatusCode::OK).await;
-            }
-            SecondLook::No(refusal) => {
-                app.refusals.note(asked.order, &asked.request.lines, &refusal);
-                return Err(Problem::refused(&refusal));
-            }
-        },
+    let first_look = match admit_or_answer(app, &asked).await? {
+        ControlFlow::Continue(admitted) => admitted,
+        ControlFlow::Break(answer) => return Ok(answer),
     };
-    let client_key = match limit_holds(app, &asked).await {
-        Err(refused) if refused.kind == Kind::TooManyHolds => {
-            // Not of an order that is known already: what it holds is among what was counted.
-            return match app.temporal.memo(asked.order).await? {
-                Some(memo) => follow(app, &asked, memo, StatusCode::OK).await,
-                None => Err(refused),
-            };
+    let (client_key, (priced, admitted)) = if asked.client.is_loopback() {
+        (None, first_look)
+    } else {
+        // Nothing is promised to an address that may hold no more: others could be kept from units
+        // that nobody gets.
+        drop(first_look);
+        let client_key = match limit_holds(app, &asked).await {
+            Err(refused) if refused.kind == Kind::TooManyHolds => {
+                return known_or_too_many(app, &asked, refused).await;
+            }
+            limited => limited?,
+        };
+        match admit_or_answer(app, &asked).await? {
+            ControlFlow::Continue(admitted) => (Some(client_key), admitted),
+            ControlFlow::Break(answer) => return Ok(answer),
         }
-        limited => limited?,
     };
+    let order = asked.order;
+    let answered = start(app, asked, priced, client_key).await;
+    if outcome_is_open(&answered) {
+        promise_until_written(app.clone(), order, admitted);
+    }
+    answered
+}
+
+/// Promises the units to the order, or answers what it is told instead.
+async fn admit_or_answer(
+    app: &App,
+    asked: &Asked,
+) -> Answer<ControlFlow<Response, (Priced, Admitted)>> {
+    // Promised until the outcome is told: whoever comes meanwhile is not told that these can be had.
+    let refused = match admit(app, asked) {
+        Ok(admitted) => return Ok(ControlFlow::Continue(admitted)),
+        Err(_) => second_look(app, asked).await?,
+    };
+    match refused {
+        SecondLook::CanBeHad(admitted) => Ok(ControlFlow::Continue(admitted)),
+        SecondLook::Written(stored) => {
+            known_order(asked, &stored, StatusCode::OK).map(ControlFlow::Break)
+        }
+        SecondLook::AlreadyStarted(memo) => {
+            follow(app, asked, memo, StatusCode::OK).await.map(ControlFlow::Break)
+        }
+        SecondLook::No(refusal) => {
+            app.refusals.note(asked.order, &asked.request.lines, &refusal);
+            Err(Problem::refused(&refusal))
+        }
+    }
+}
+
+/// An address that may hold no more is refused, but not an order of it that is known already: what
+/// it holds is among what was counted.
+async fn known_or_too_many(app: &App, asked: &Asked, refused: Problem) -> Answer<Response> {
+    let Ok(_turn) = app.memo_turns.try_acquire() else { return Err(refused) };
+    match app.temporal.memo(asked.order).await? {
+        Some(memo) => follow(app, asked, memo, StatusCode::OK).await,
+        None => Err(refused),
+    }
+}
+
+/// Whether the workflow may have been started, and nobody knows yet what came of it.
+fn outcome_is_open(answered: &Answer<Response>) -> bool {
+    match answered {
+        Ok(response) => response.status() == StatusCode::ACCEPTED,
+        Err(problem) => problem.kind == Kind::TemporalUnavailable,
+    }
+}
+
+/// Keeps the promise for an order whose outcome is open, for a while.
+fn promise_until_written(app: App, order: OrderId, admitted: Admitted) {
+    tokio::spawn(async move {
+        drop(wait_until(&app, order, OPEN_FOR, |_| true).await);
+        drop(admitted);
+    });
+}
+
+/// Starts the order's workflow and answers what came of it.
+async fn start(
+    app: &App,
+    asked: Asked,
+    priced: Priced,
+    client_key: Option<String>,
+) -> Answer<Response> {
     if let Some(email) = asked.request.email.clone() {
         let (secret, fingerprint) = (&asked.access.secret, &asked.fingerprint);
         appends::keep_email(&app.model.pool, asked.order, secret, fingerprint, email).await?;
@@ -228,16 +297,13 @@ async fn second_look(app: &App, asked: &Asked) -> Answer<SecondLook> {
 }
 
 /// Refuses an address that has too many open holds; answers what this one is counted under.
-async fn limit_holds(app: &App, asked: &Asked) -> Answer<Option<String>> {
-    if asked.client.is_loopback() {
-        return Ok(None);
-    }
+async fn limit_holds(app: &App, asked: &Asked) -> Answer<String> {
     let key = client_key(app, asked.client);
     let open = read_model::orders::open_holds_of(&app.model.pool, &key).await?;
     if open >= i64::from(app.holds_per_address) {
         return Err(Problem::new(Kind::TooManyHolds).retry_after(30));
     }
-    Ok(Some(key))
+    Ok(key)
 }
 
 /// A keyed hash of an address: the same on every node, and no address to be read in histories.

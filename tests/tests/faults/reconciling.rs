@@ -217,8 +217,12 @@ async fn a_refund_whose_workflow_was_terminated_is_made_all_the_same() {
     .await;
     Temporal::of(&shop).await.terminate(&format!("refund/{id}")).await;
     shop.faults(json!({})).await;
-    let findings = reconcile(&shop).await;
-    assert_eq!(about(&findings, &id.to_string())["kind"], "refund_without_workflow");
+    // The terminated workflow's last call may still be on its way. When it makes the refund before
+    // anybody looks, the provider's webhook begins the workflow again, and there is nothing to find.
+    for finding in reconcile(&shop).await {
+        assert_eq!(finding["subject"], id.to_string(), "{finding}");
+        assert_eq!(finding["kind"], "refund_without_workflow");
+    }
     shopper.reaches("refunded").await;
     assert_eq!(operator.stock(&sku).await, (5, 0, 0));
     assert_invariants(&shop).await;

@@ -70,6 +70,28 @@ test("quantities, totals and removal show at once and are announced", async () =
   assert.deepEqual(await keptCart(page), { [pot.sku]: 1 });
 });
 
+test("the way to the till does not move under a finger while the stock is checked", async () => {
+  const mug = await product();
+  for (const width of [320, 1280]) {
+    const page = await open({ viewport: { width, height: 900 } });
+    await add(page, mug);
+    await page.addInitScript(() => {
+      const places = new Set();
+      const look = () => {
+        const box = document.querySelector('[data-part="checkout"]')?.getBoundingClientRect();
+        if (box?.height) places.add(`${box.top + scrollY}`);
+        requestAnimationFrame(look);
+      };
+      look();
+      Object.assign(window, { places });
+    });
+    await page.goto("/cart");
+    await page.getByText("Everything here can be had right now.").waitFor();
+    const places = await page.evaluate(() => [...window.places]);
+    assert.equal(places.length, 1, `at ${width} px it was at ${places}`);
+  }
+});
+
 test("what is out of stock leaves the cart, is announced, and can be saved for later", async () => {
   const [mug, pot] = [await product(), await product()];
   const page = await open();

@@ -79,7 +79,7 @@ test("the way to the till does not move under a finger while the stock is checke
       const places = new Set();
       const look = () => {
         const box = document.querySelector('[data-part="checkout"]')?.getBoundingClientRect();
-        if (box?.height) places.add(`${box.top + scrollY}`);
+        if (box?.height) places.add(`${box.top + window.scrollY}`);
         requestAnimationFrame(look);
       };
       look();

@@ -56,6 +56,27 @@ where
     }
 }
 
+/// How many connections a statement may find dead before it is given up: those that lay in the pool
+/// when Postgres was started again all are.
+const CONNECTIONS: usize = 4;
+
+/// Looks, and on another connection when one turns out to be lost: reading twice does no harm.
+async fn look_up<Key: Clone, Found>(
+    look: &impl Fn(Vec<Key>) -> Looking<Key, Found>,
+    keys: Vec<Key>,
+) -> Result<BTreeMap<Key, Found>, ReadError> {
+    for _ in 1..CONNECTIONS {
+        let looked = in_time(look(keys.clone())).await;
+        match looked {
+            Err(error) if error.is_of_the_connection() => {
+                tracing::warn!(%error, "looking again, on another connection");
+            }
+            looked => return looked,
+        }
+    }
+    in_time(look(keys)).await
+}
+
 async fn in_time<T>(look: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
     tokio::time::timeout(PATIENCE, look).await.unwrap_or(Err(ReadError::Silent))
 }
@@ -70,13 +91,13 @@ async fn run<Key, Found>(
     let mut asked = Vec::new();
     while queue.recv_many(&mut asked, MOST_AT_ONCE).await > 0 {
         let keys: BTreeSet<_> = asked.iter().map(|asked| asked.key.clone()).collect();
-        let found = in_time(look(keys.into_iter().collect())).await.map_err(Arc::new);
+        let found = look_up(&look, keys.into_iter().collect()).await.map_err(Arc::new);
         for Asked { key, found: waiting } in asked.drain(..) {
             let answer = match &found {
                 Ok(found) => Ok(found.get(&key).cloned()),
                 // One row can't be read: it must not stand in the way of the others.
                 Err(error) if error.is_of_one_row() => {
-                    in_time(look(vec![key.clone()])).await.map(|mut found| found.remove(&key))
+                    look_up(&look, vec![key.clone()]).await.map(|mut found| found.remove(&key))
                 }
                 Err(error) => Err(ReadError::OfAll(Arc::clone(error))),
             };

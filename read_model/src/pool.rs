@@ -35,6 +35,18 @@ impl ReadError {
             Self::Sql(_) | Self::OfAll(_) | Self::Silent | Self::Unanswered => false,
         }
     }
+
+    /// Whether its connection was lost, which says nothing about the next one.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Io(_)) => true,
+            // Postgres stops, or has just begun.
+            Self::Sql(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| ["57P01", "57P02"].contains(&&*code))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How long a connection may lie idle before it is asked whether it is still there.

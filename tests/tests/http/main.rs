@@ -17,6 +17,7 @@ mod declines;
 mod events;
 mod expiry;
 mod identity;
+mod lost_connections;
 mod metrics;
 mod operating;
 mod operators;

@@ -19,6 +19,7 @@ export class TillView {
   #root;
   /** @type {Panel} */
   #panel = "holding";
+  #shownLines = "";
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -86,8 +87,14 @@ export class TillView {
     this.#note("storage", isKept ? "" : NOT_KEPT);
   }
 
-  /** @param {{name: string, quantity: number, image: string, total: string}[]} lines */
+  /**
+   * Lines that are the same are left alone: whatever of them is selected stays so.
+   * @param {{name: string, quantity: number, image: string, total: string}[]} lines
+   */
   #lines(lines) {
+    const shown = JSON.stringify(lines);
+    if (shown === this.#shownLines) return;
+    this.#shownLines = shown;
     const items = lines.map(({ name, quantity, image, total }) => {
       const item = document.createElement("li");
       item.append(picture(image), span(`${quantity} × ${name}`), span(total));

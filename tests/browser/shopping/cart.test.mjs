@@ -228,12 +228,15 @@ test("names in cart and till can be read at every width", async () => {
   const mug = await product({ name: "A stoneware mug" });
   const page = await open();
   await add(page, mug);
-  for (const [path, name] of [
-    ["/cart", () => inCart(page).getByRole("link", { name: mug.name })],
-    ["/checkout", () => page.getByRole("region", { name: "Your order" }).getByText(mug.name)],
+  const checked = () => page.getByText("Everything here can be had right now.");
+  const held = () => page.getByText("Held for you for");
+  for (const [path, settled, name] of [
+    ["/cart", checked, () => inCart(page).getByRole("link", { name: mug.name })],
+    ["/checkout", held, () => page.getByRole("region", { name: "Your order" }).getByText(mug.name)],
   ]) {
     await page.goto(path);
-    await name().waitFor();
+    // The lines are drawn anew by then, for the last time.
+    await settled().waitFor();
     for (const width of [320, 480, 768, 900, 960, 1280, 1920]) {
       await page.setViewportSize({ width, height: 800 });
       await fits(page, `${path} at ${width} px`);

@@ -1,5 +1,6 @@
-//! Bare axum routes: some that answer with fixed bytes, the floor of the product's reads, and one
-//! that stores a body with one insert, the floor of taking a webhook.
+//! Bare axum routes: some that answer with fixed bytes, the floor of the product's reads, one that
+//! stores a body with one insert, the floor of taking a webhook, and one that drops the traces it is
+//! sent.
 
 use anyhow::Context;
 use axum::{
@@ -42,7 +43,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let app = Router::new()
         .route("/v1/products/{sku}", get(async move || json(product.clone())))
         .route("/v1/stock-check", post(async move || json(stock_check.clone())))
-        .route("/v1/webhooks/stripe", post(store).with_state(pool));
+        .route("/v1/webhooks/stripe", post(store).with_state(pool))
+        .route("/v1/traces", post(async || ()));
     let listener = TcpListener::bind("127.0.0.1:0").await.context("listen")?;
     crate::report::listening("bare", listener.local_addr()?);
     axum::serve(listener, app).await.context("serve the bare routes")

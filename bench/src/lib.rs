@@ -11,6 +11,7 @@ pub mod naive;
 mod machine;
 mod product;
 mod report;
+mod statements;
 mod wire;
 mod worker;
 mod world;

@@ -38,7 +38,17 @@ pub struct Bought {
 impl Product {
     /// Opens a shop whose holds outlast the benchmarks.
     pub async fn open(running: Running, products: usize) -> Self {
-        let options = ShopOptions { hold_ttl: "60m", running, ..ShopOptions::default() };
+        Self::open_with(running, products, Vec::new()).await
+    }
+
+    /// Opens one with further settings.
+    pub async fn open_with(
+        running: Running,
+        products: usize,
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
+        let options =
+            ShopOptions { hold_ttl: "60m", running, environment, ..ShopOptions::default() };
         let shop = Shop::open(options).await;
         let mut skus = Vec::new();
         for _ in 0..products {

@@ -20,7 +20,7 @@ pub struct Options {
     #[arg(long)]
     release: bool,
 
-    /// Measures this alone: orders, histories, throughput, reads, payments, storefront,
+    /// Measures this alone: orders, histories, throughput, observed, reads, payments, storefront,
     /// orders-search or funnel.
     #[arg(long)]
     only: Option<String>,

@@ -7,11 +7,11 @@ use anyhow::ensure;
 use reqwest::Method;
 use sqlx::PgPool;
 use time::OffsetDateTime;
-use tokio::time::sleep;
 
-use super::Options;
+use super::{Options, dashboard};
 use crate::{
     report::{Report, p50_ms, p95_ms, progress},
+    statements::Statements,
     world::World,
 };
 
@@ -21,8 +21,6 @@ const DAYS: i64 = 30;
 /// five of them an order with four.
 const SESSIONS_AT_ONCE: i64 = 20_000;
 const EVENTS_AT_ONCE: i64 = SESSIONS_AT_ONCE * 11 / 4 + SESSIONS_AT_ONCE / 5 * 4;
-/// Postgres's sessions tell how many transactions they had within this time.
-const STATISTICS_ARE_THERE: Duration = Duration::from_secs(12);
 
 const SESSIONS: &str = "
     insert into analytics_events (event_hash, session_id, kind, sku, occurred_at)
@@ -62,6 +60,9 @@ const ORDERS: &str = "
     from made cross join generate_series(1, 4) as step
     order by step";
 
+/// The most statements that a page or a request may take.
+pub const MOST_STATEMENTS: usize = 3;
+
 /// Makes the events, then asks for a day and for a month in turn.
 pub async fn measure(world: &World, options: Options, report: &mut Report) -> anyhow::Result<()> {
     let shop = &world.together.shop;
@@ -79,38 +80,29 @@ pub async fn measure(world: &World, options: Options, report: &mut Report) -> an
     let day = format!("from={}&bucket=hour", tonight - time::Duration::days(1));
     let month = format!("from={}&bucket=day", tonight - time::Duration::days(DAYS - 1));
     let (mut of_a_day, mut of_a_month) = (Vec::new(), Vec::new());
-    let idle = transactions_in(&pool, async || sleep(STATISTICS_ARE_THERE).await).await?;
-    let mut asked = 0_u32;
-    let mut failed = None;
-    let busy = transactions_in(&pool, async || {
-        for _ in 0..options.rounds(200, 30) {
-            for (query, took) in [(&day, &mut of_a_day), (&month, &mut of_a_month)] {
-                match ask(world, query).await {
-                    Ok(duration) => took.push(duration),
-                    Err(error) => failed = Some(error),
+    let rounds = options.rounds(200, 30);
+    let asked = 2 * rounds;
+    let statements = Statements::watch(&pool).await?;
+    let each = statements
+        .each(asked, async || {
+            for _ in 0..rounds {
+                for (query, took) in [(&day, &mut of_a_day), (&month, &mut of_a_month)] {
+                    took.push(ask(world, query).await?);
                 }
-                asked += 1;
             }
-        }
-        sleep(STATISTICS_ARE_THERE).await;
-    })
-    .await?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
+            Ok(())
+        })
+        .await?;
     for (name, took) in [("a day", of_a_day), ("a month", of_a_month)] {
         let (p50, p95) = (p50_ms(took.iter().copied()), p95_ms(took));
         report.milliseconds(&format!("funnel of {name}, p95"), p95, 100.0);
         Report::raw(&format!("p50 {p50:.1} ms; {asked} requests, one at a time"));
     }
-    let idle_rate = idle.count / idle.took.as_secs_f64();
-    let own = busy.count - idle_rate * busy.took.as_secs_f64();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number")]
-    let each = (own / f64::from(asked)).round() as usize;
-    report.count("funnel, statements a request", each, 3);
+    report.count("funnel, statements a request", each, MOST_STATEMENTS);
     let counted = counted.as_secs_f64();
     Report::raw(&format!("{made} events, counted from scratch in {counted:.1} s"));
-    Ok(())
+    progress("the dashboard");
+    dashboard::measure(world, options, &statements, report).await
 }
 
 /// Makes at least so many events, older ones first; answers how many.
@@ -150,19 +142,4 @@ async fn ask(world: &World, query: &str) -> anyhow::Result<Duration> {
     let body = answer.text().await?;
     ensure!(status.is_success(), "the funnel answers {status}: {body}");
     Ok(began.elapsed())
-}
-
-/// Transactions in the shop's database. The API's statements are one each.
-struct Transactions {
-    count: f64,
-    took: Duration,
-}
-
-async fn transactions_in(pool: &PgPool, work: impl AsyncFnOnce()) -> anyhow::Result<Transactions> {
-    let now = "select xact_commit::float8 from pg_stat_database where datname = current_database()";
-    let began = Instant::now();
-    let before: f64 = sqlx::query_scalar(now).fetch_one(pool).await?;
-    work().await;
-    let after: f64 = sqlx::query_scalar(now).fetch_one(pool).await?;
-    Ok(Transactions { count: after - before, took: began.elapsed() })
 }

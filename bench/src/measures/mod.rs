@@ -1,7 +1,9 @@
 //! What is measured, one file for each kind of figure.
 
+mod dashboard;
 mod funnel;
 mod history;
+mod observed;
 mod one_client;
 mod orders_search;
 mod payments;
@@ -42,6 +44,8 @@ pub enum Kind {
     Histories,
     /// Many callers at once.
     Throughput,
+    /// The same with traces and metrics, and without.
+    Observed,
     /// Products and stock checks.
     Reads,
     /// The provider's webhooks, and its absence.
@@ -52,7 +56,7 @@ pub enum Kind {
     Storefront,
     /// An operator's search among very many orders.
     OrdersSearch,
-    /// The operators' funnel, over many events.
+    /// The operators' funnel and pages, over many events.
     Funnel,
 }
 
@@ -87,6 +91,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if wanted(Kind::Throughput) {
         throughput::measure(&world, *options).await?;
+    }
+    if wanted(Kind::Observed) {
+        observed::measure(&world, *options, &mut report).await?;
     }
     if wanted(Kind::Reads) {
         progress("reads");

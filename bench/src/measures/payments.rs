@@ -14,6 +14,7 @@ use super::Options;
 use crate::{
     product::Product,
     report::{Report, p50_ms, progress},
+    statements::Statements,
     wire::{Request, Wire},
     world::World,
 };
@@ -26,8 +27,6 @@ const REPEATED_GOAL: usize = 1;
 const OUTAGE_GOAL: f64 = 1.2;
 /// How many webhooks come in a turn.
 const IN_A_TURN: usize = 20;
-/// How long Postgres may take to count what its sessions did.
-const COUNTED_WITHIN: Duration = Duration::from_secs(2);
 /// How many payments are begun at once.
 const AT_ONCE: usize = 16;
 /// How long orders may take to their ends when the provider is back.
@@ -66,39 +65,22 @@ async fn webhooks(world: &World, options: Options, report: &mut Report) -> anyho
     repeated(&world.together, &mut shop, report).await
 }
 
-/// Counts by Postgres's own figures: a statement outside a transaction is one.
 async fn repeated(product: &Product, shop: &mut Wire, report: &mut Report) -> anyhow::Result<()> {
     const TIMES: usize = 1_000;
     let database = product.shop.database().await;
-    let statements = async || -> anyhow::Result<i64> {
-        tokio::time::sleep(COUNTED_WITHIN).await;
-        let query = "select xact_commit from pg_stat_database where datname = current_database()";
-        Ok(sqlx::query_scalar(query).fetch_one(&database).await?)
-    };
     let request = webhook("evt_again");
     shop.ask(&request).await?;
-    tokio::time::sleep(COUNTED_WITHIN).await;
-    let (before, began) = (statements().await?, Instant::now());
-    let idle_for = began.elapsed() + COUNTED_WITHIN;
-    let idle = statements().await? - before;
-    let (before, began) = (before + idle, Instant::now());
-    for _ in 0..TIMES {
-        shop.ask(&request).await?;
-    }
-    let all = statements().await? - before;
-    // What the shop does by itself in that time.
-    let by_itself = i64_to_f64(idle) * began.elapsed().as_secs_f64() / idle_for.as_secs_f64();
-    let each = (i64_to_f64(all) - by_itself) / 1_000.0;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
-    let rounded = each.round() as usize;
-    report.count("statements of a repeated webhook", rounded, REPEATED_GOAL);
-    Report::raw(&format!("{each:.2} on average, of {TIMES}"));
+    let statements = Statements::watch(&database).await?;
+    let each = statements
+        .each(TIMES, async || {
+            for _ in 0..TIMES {
+                shop.ask(&request).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    report.count("statements of a repeated webhook", each, REPEATED_GOAL);
     Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark")]
-const fn i64_to_f64(count: i64) -> f64 {
-    count as f64
 }
 
 /// An event, signed as the sandbox signs, about a payment that is nobody's.

@@ -17,7 +17,7 @@ use crate::{
 /// How many callers there are.
 const CALLERS: usize = 64;
 /// What is still under way when the last caller has its answer: webhooks, workflows' ends.
-const AFTERMATH: Duration = Duration::from_secs(2);
+pub(super) const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// Orders a second, one figure a round.
 #[derive(Default)]
@@ -51,7 +51,8 @@ pub async fn measure(world: &World, options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn product(product: &Product, lasts: Duration) -> anyhow::Result<f64> {
+/// Orders of the product that are paid, a second.
+pub(super) async fn product(product: &Product, lasts: Duration) -> anyhow::Result<f64> {
     let shopper = Arc::new(product.shop.shopper());
     rate(lasts, async |_| product.buy(&shopper.another_order()).await.map(drop)).await
 }

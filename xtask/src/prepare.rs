@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::SystemTime,
 };
@@ -63,13 +63,15 @@ fn describe(servers: &Servers, task: &Task) -> anyhow::Result<BTreeMap<String, S
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let mut check = places::cargo();
     check.args(["check", "--quiet"]);
+    let mut touched = Vec::new();
     for name in CRATES {
         // The compiler looks at a query only when it compiles its crate.
-        touch(&places::root().join(name).join("src/lib.rs"))?;
+        touched.push(Touched::now(&places::root().join(name).join("src/lib.rs"))?);
         check.args(["--package", name]);
     }
     check.env("SQLX_OFFLINE", "false").env("DATABASE_URL", &url).env("SQLX_OFFLINE_DIR", &folder);
     runner::lines("check the queries", &mut check, &task.stop, |_| {})?;
+    drop(touched);
     contents(&folder)
 }
 
@@ -98,12 +100,30 @@ fn migrate(servers: &Servers, url: &str, task: &Task) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn touch(file: &PathBuf) -> anyhow::Result<()> {
-    File::options()
-        .append(true)
-        .open(file)
-        .and_then(|file| file.set_modified(SystemTime::now()))
-        .with_context(|| format!("touch {}", file.display()))
+/// A source file that looks changed for as long as this lives. After that it has the age that it
+/// had, so that whatever was built of it before is not built again.
+struct Touched {
+    file: File,
+    modified: SystemTime,
+}
+
+impl Touched {
+    fn now(path: &Path) -> anyhow::Result<Self> {
+        let touch = || -> std::io::Result<Self> {
+            let file = File::options().append(true).open(path)?;
+            let modified = file.metadata()?.modified()?;
+            file.set_modified(SystemTime::now())?;
+            Ok(Self { file, modified })
+        };
+        touch().with_context(|| format!("touch {}", path.display()))
+    }
+}
+
+impl Drop for Touched {
+    fn drop(&mut self) {
+        // At worst something is built once more.
+        drop(self.file.set_modified(self.modified));
+    }
 }
 
 /// The query descriptions in a folder, by file name, without a line end at their end.

@@ -31,9 +31,8 @@ async fn quiet_shop() -> Shop {
 /// Has a reconciliation now; answers what it found.
 async fn reconcile(shop: &Shop) -> Vec<Value> {
     let operator = shop.operator();
-    let asked = operator.request(Method::POST, "/v1/reconciliation");
-    let reply = Shopper::send(asked).await;
-    assert!(reply.status.is_success(), "{}", reply.body);
+    let ask = || operator.request(Method::POST, "/v1/reconciliation");
+    let reply = buying::until_taken("a reconciliation", ask).await;
     let run = reply.body["run"]["run_id"].clone();
     eventually("the reconciliation has ended", SOON, || async {
         let last = operator.get("/v1/reconciliation").await;

@@ -119,7 +119,8 @@ async fn an_authorization_that_is_let_go_is_no_refund() {
     shop.faults(json!({"webhooks": {"delay_ms": 1_500}})).await;
     let approve = http_client().post(bank).form(&[("answer", "approve")]);
     approve.send().await.unwrap();
-    let cancelled = shopper.cancel().await;
+    let cancel = || shopper.request(Method::DELETE, "");
+    let cancelled = Shopper::send_until_decided("the cancel", cancel).await;
     assert!(cancelled.status.is_success(), "{}", cancelled.body);
     shopper.reaches("cancelled").await;
     let intent = intent_of(&shop, &shopper).await;

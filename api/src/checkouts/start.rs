@@ -231,7 +231,7 @@ async fn follow(
     if status == StatusCode::OK && app.temporal.was_ended_by_force(asked.order).await? {
         return start_again(app, asked, memo).await;
     }
-    still_reserving(asked, &memo)
+    Ok(still_reserving(asked, &memo))
 }
 
 /// The order's workflow was ended from outside before anything was written, and nothing else would
@@ -245,13 +245,13 @@ async fn start_again(app: &App, asked: &Asked, memo: CheckoutMemo) -> Answer<Res
     app.temporal.start_checkout_again(input, memo.clone(), summary).await?;
     match wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
         Some(stored) => known_order(asked, &stored, StatusCode::CREATED),
-        None => still_reserving(asked, &memo),
+        None => Ok(still_reserving(asked, &memo)),
     }
 }
 
-fn still_reserving(asked: &Asked, memo: &CheckoutMemo) -> Answer<Response> {
+fn still_reserving(asked: &Asked, memo: &CheckoutMemo) -> Response {
     let reserving = Json(reserving_json(asked.order, memo));
-    Ok(retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1))
+    retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1)
 }
 
 type Priced = (Vec<PricedLine>, Money);

@@ -21,6 +21,7 @@ pub mod provider;
 pub mod reconciliation;
 pub mod refunds;
 
+mod pause;
 mod saga;
 
 pub use changes::{ChangeSink, Changes, HeldOrder, Turn};

@@ -8,11 +8,23 @@ use workflows::activities::Payment;
 
 use crate::database::DatabaseError;
 
+/// How long the provider surely remembers a key, in seconds: an hour less than it says
+/// (Stripe, "Idempotent requests"). What began before that is asked for, and never sent again.
+const KEYS_LAST_SECONDS: f64 = 23.0 * 3600.0;
+
 /// What an attempt finds.
 #[derive(Debug)]
 pub enum Begun {
-    /// Go on: charge this much, on this intent if there is one already, unless the hold is over.
-    Go { total: Money, payment_intent: Option<String>, hold_is_over: bool },
+    /// Go on: charge this much, on this intent if there is one already.
+    Go {
+        total: Money,
+        payment_intent: Option<String>,
+        /// Nothing may be charged any more, what was charged still counts: the hold is over, or
+        /// the key of this attempt.
+        only_ask: bool,
+        /// The key is over under which the order's intent was created, if it was.
+        create_key_is_over: bool,
+    },
     /// An earlier run of this very attempt was answered.
     AlreadyDecided(Payment),
     /// The order takes no payment any more.
@@ -48,20 +60,27 @@ pub async fn begin_attempt(
             from begun
         )
         select total_minor, currency, payment_intent,
-            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\"
+            coalesce(expires_at <= clock_timestamp(), false) as \"only_ask!\",
+            exists (
+                select from payment_attempts as earlier
+                where earlier.order_id = begun.order_id
+                  and started_at <= clock_timestamp() - $5::float8 * interval '1 second'
+            ) as \"create_key_is_over!\"
         from begun",
         order.0,
         number,
         attempt.0,
         payment_method,
+        KEYS_LAST_SECONDS,
     )
     .fetch_optional(pool)
     .await?;
     match begun {
         Some(row) => {
             let total = total(row.total_minor, row.currency.as_deref())?;
-            let (payment_intent, hold_is_over) = (row.payment_intent, row.hold_is_over);
-            Ok((Begun::Go { total, payment_intent, hold_is_over }, true))
+            let payment_intent = row.payment_intent;
+            let (only_ask, create_key_is_over) = (row.only_ask, row.create_key_is_over);
+            Ok((Begun::Go { total, payment_intent, only_ask, create_key_is_over }, true))
         }
         None => Ok((resume_attempt(pool, order, attempt).await?, false)),
     }
@@ -79,12 +98,20 @@ pub async fn resume_attempt(
     let row = sqlx::query!(
         "select state, payment_state, total_minor, currency, payment_intent, attempt.outcome,
             attempt.decline_code,
-            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\"
+            coalesce(expires_at <= clock_timestamp(), false)
+                or started_at <= clock_timestamp() - $3::float8 * interval '1 second'
+                as \"only_ask!\",
+            exists (
+                select from payment_attempts as earlier
+                where earlier.order_id = orders.order_id
+                  and earlier.started_at <= clock_timestamp() - $3::float8 * interval '1 second'
+            ) as \"create_key_is_over!\"
          from orders
          join payment_attempts as attempt using (order_id)
          where order_id = $1 and attempt_id = $2 and attempt.number = payment_attempts",
         order.0,
         attempt.0,
+        KEYS_LAST_SECONDS,
     )
     .fetch_optional(pool)
     .await?;
@@ -101,8 +128,9 @@ pub async fn resume_attempt(
         }
         (_, "paying") => {
             let total = total(row.total_minor, row.currency.as_deref())?;
-            let (payment_intent, hold_is_over) = (row.payment_intent, row.hold_is_over);
-            Ok(Begun::Go { total, payment_intent, hold_is_over })
+            let payment_intent = row.payment_intent;
+            let (only_ask, create_key_is_over) = (row.only_ask, row.create_key_is_over);
+            Ok(Begun::Go { total, payment_intent, only_ask, create_key_is_over })
         }
         _ => Ok(Begun::OrderHasMovedOn),
     }
@@ -214,6 +242,8 @@ pub struct PaymentRow {
     pub attempts: i32,
     /// Whether its hold's time is up.
     pub hold_is_over: bool,
+    /// Whether the key is over under which its intent was created, if it was.
+    pub create_key_is_over: bool,
 }
 
 /// Reads where an order and its payment stand.
@@ -235,9 +265,15 @@ pub async fn find_payment(
 ) -> Result<Option<PaymentRow>, DatabaseError> {
     let row = sqlx::query!(
         "select state, total_minor, currency, payment_intent, payment_attempts,
-            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\"
+            coalesce(expires_at <= clock_timestamp(), false) as \"hold_is_over!\",
+            exists (
+                select from payment_attempts as attempt
+                where attempt.order_id = orders.order_id
+                  and started_at <= clock_timestamp() - $2::float8 * interval '1 second'
+            ) as \"create_key_is_over!\"
          from orders where order_id = $1",
         order.0,
+        KEYS_LAST_SECONDS,
     )
     .fetch_optional(pool)
     .await?;
@@ -248,6 +284,7 @@ pub async fn find_payment(
         payment_intent: row.payment_intent,
         attempts: row.payment_attempts,
         hold_is_over: row.hold_is_over,
+        create_key_is_over: row.create_key_is_over,
     }))
 }
 

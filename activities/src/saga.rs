@@ -21,13 +21,10 @@ use crate::{
     ChangeSink, Changes, Database, Provider,
     batches::Batches,
     database::DatabaseError,
-    inventory, metrics, operator_changes, orders,
+    inventory, metrics, operator_changes, orders, pause,
     payments::{PaymentError, Payments, Tries},
     refunds,
 };
-
-/// The longest that the provider may ask to be left alone.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// How many batches of each kind are on their way at once. Few: orders of one product queue for
 /// its row anyway, and a batch that waits gathers more.
@@ -298,17 +295,12 @@ async fn with_heartbeat<T>(
 /// orders that failed together do not come back together.
 fn retry(ctx: &ActivityContext, error: PaymentError) -> ActivityError {
     let info = ctx.info();
-    let backoff = Duration::from_millis(250) * 2u32.saturating_pow(info.attempt.clamp(1, 7) - 1);
     let salt = info
         .task_token
         .iter()
         .fold(0u32, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    let spread = f64::from(salt % 1000) / 1000.0;
-    let jittered = backoff.min(Duration::from_secs(10)).mul_f64(0.5 + spread);
-    // Honoured, but not to the end of the hold: that would be giving up.
-    let delay = error
-        .retry_after()
-        .map_or(jittered, |asked| asked.min(LONGEST_RETRY_AFTER).mul_f64(1.0 + spread / 2.0));
+    let jitter = f64::from(salt % 1000) / 1000.0;
+    let delay = pause::before_next_try(info.attempt, jitter, error.retry_after());
     tracing::info!(activity = info.activity_type, workflow = info.workflow_id, %error, ?delay, "to be tried again");
     let failure = ApplicationFailure::builder(anyhow::Error::from(error))
         .type_name("payment_not_decided".to_owned())

@@ -6,6 +6,7 @@ use read_model::ReadModel;
 use tokio::sync::Semaphore;
 
 use crate::{
+    addresses::Addresses,
     admission::Admission,
     analytics::Limits,
     metrics::Metrics,
@@ -27,6 +28,7 @@ pub struct Shared {
     pub temporal: Temporal,
     pub turns: Turns,
     pub admission: Admission,
+    pub addresses: Addresses,
     /// Looks at Temporal for orders that can't be had, at the same time.
     pub memo_turns: Semaphore,
     pub refusals: Refusals,

@@ -2,6 +2,7 @@
 //!
 //! The API starts, signals, updates and reads. It never decides, and never opens a transaction.
 
+mod addresses;
 mod admission;
 mod analytics;
 mod app;
@@ -38,7 +39,10 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{app::App, pages::CardScript, proxies::TrustedProxies, temporal::Temporal};
+use crate::{
+    addresses::Addresses as ShopperAddresses, app::App, pages::CardScript, proxies::TrustedProxies,
+    temporal::Temporal,
+};
 
 /// Requests under way at once, at the most, on one listener.
 const AT_ONCE: usize = 4_096;
@@ -157,7 +161,7 @@ pub async fn serve(
     let shop = bind("SHOP_LISTEN", shared.shop_listen).await?;
     let operator = bind("OPERATOR_LISTEN", settings.operator_listen).await?;
     let addresses = Addresses { shop: shop.local_addr()?, operator: operator.local_addr()? };
-    let app = app(&shared, settings, model, client, tokens, addresses, stop.clone())?;
+    let app = app(&shared, settings, model, client, tokens, addresses, stop.clone()).await?;
     ready(addresses);
     let shop_app = with_layers(shop_router(&app.public_url), app.clone());
     let operator_app = with_layers(operator::router(&app), app);
@@ -171,7 +175,7 @@ async fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener>
     })
 }
 
-fn app(
+async fn app(
     shared: &SharedSettings,
     settings: Settings,
     model: ReadModel,
@@ -185,6 +189,9 @@ fn app(
     if let Some(folder) = settings.web_dir {
         pages::serve_from(folder);
     }
+    let address_key = read_model::keys::of_addresses(&model.pool)
+        .await
+        .context("read the key of addresses: has `worker setup` been run?")?;
     let public_url = match &shared.public_url {
         Some(_) => shared.public_url(),
         None => format!("http://{}", addresses.shop),
@@ -197,6 +204,7 @@ fn app(
         temporal: Temporal(client),
         turns: turns::Turns::default(),
         admission: admission::Admission::default(),
+        addresses: ShopperAddresses::new(address_key),
         memo_turns: Semaphore::new(MEMO_TURNS),
         pages: pages::Pages::default(),
         public_url,

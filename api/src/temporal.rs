@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use domain::{OrderId, PayRefusal};
 use temporalio_client::{
     Client, RetryOptions, RpcOptions, WorkflowDescribeOptions, WorkflowExecuteUpdateOptions,
-    WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
-    WorkflowStartOptions,
+    WorkflowExecutionStatus, WorkflowGetResultOptions, WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy, WorkflowStartOptions,
     errors::{WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError},
     tonic::{Code, IntoRequest},
 };
@@ -55,9 +55,30 @@ pub enum Started {
 }
 
 impl Temporal {
-    /// Starts the workflow of a checkout, unless there is one.
+    /// Starts the workflow of a checkout, unless there was one.
     pub async fn start_checkout(
         &self,
+        input: CheckoutInput,
+        memo: CheckoutMemo,
+        summary: String,
+    ) -> Answer<Started> {
+        self.start_checkout_if(WorkflowIdReusePolicy::RejectDuplicate, input, memo, summary).await
+    }
+
+    /// Starts the workflow of a checkout once more, if the last one was ended from outside.
+    pub async fn start_checkout_again(
+        &self,
+        input: CheckoutInput,
+        memo: CheckoutMemo,
+        summary: String,
+    ) -> Answer<Started> {
+        let policy = WorkflowIdReusePolicy::AllowDuplicateFailedOnly;
+        self.start_checkout_if(policy, input, memo, summary).await
+    }
+
+    async fn start_checkout_if(
+        &self,
+        policy: WorkflowIdReusePolicy,
         input: CheckoutInput,
         memo: CheckoutMemo,
         summary: String,
@@ -67,7 +88,7 @@ impl Temporal {
         let total = memo.total.amount;
         memos.insert(CheckoutMemo::KEY, memo);
         let options = WorkflowStartOptions::new(TASK_QUEUE, input.order_id.workflow_id())
-            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
+            .id_reuse_policy(policy)
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
             .enable_eager_workflow_start(true)
             .search_attributes(SearchAttributes::new([
@@ -101,6 +122,23 @@ impl Temporal {
                 })
             }
             Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Whether the workflow of an order was ended from outside, or failed.
+    pub async fn was_ended_by_force(&self, order: OrderId) -> Answer<bool> {
+        let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
+        let options = WorkflowDescribeOptions::builder().rpc_options(rpc(PATIENCE)).build();
+        match within(PATIENCE, handle.describe(options)).await? {
+            Ok(description) => Ok(matches!(
+                description.status(),
+                WorkflowExecutionStatus::Terminated
+                    | WorkflowExecutionStatus::Failed
+                    | WorkflowExecutionStatus::Canceled
+                    | WorkflowExecutionStatus::TimedOut
+            )),
+            Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
             Err(error) => Err(unavailable(&error)),
         }
     }

@@ -17,12 +17,10 @@ use tracing::Instrument;
 
 use crate::{
     app::App,
-    body::read_up_to,
+    body::{LARGEST_BODY, read_up_to},
     problem::{Answer, Kind, Problem},
 };
 
-/// The most that an event may have, in bytes.
-const LARGEST_EVENT: usize = 256 * 1024;
 /// How old a signature may be, in seconds
 /// (Stripe, "Verify webhook signatures", the tolerance of its own libraries).
 const TOLERANCE: i64 = 300;
@@ -33,7 +31,7 @@ pub fn router() -> Router<App> {
 }
 
 async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> Answer<Json<Value>> {
-    let body = read_up_to(request, LARGEST_EVENT).await?;
+    let body = read_up_to(request, LARGEST_BODY).await?;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
     let now = OffsetDateTime::now_utc().unix_timestamp();
     verify(signature.unwrap_or_default(), &body, &app.webhook_secrets, now)?;

@@ -9,6 +9,7 @@ pub mod gather;
 pub mod gauges;
 pub mod hub;
 mod inbox_news;
+pub mod keys;
 pub mod movements;
 pub mod operator_tokens;
 pub mod order_search;

@@ -233,15 +233,22 @@ pub async fn has_attempt(
     Ok(made)
 }
 
-/// How many open holds there are of this client.
+/// How many open holds there are of this client, those of `except` not counted.
 ///
 /// # Errors
 /// When Postgres can't be asked.
-pub async fn open_holds_of(pool: &PgPool, client_key: &str) -> Result<i64, ReadError> {
+pub async fn open_holds_of(
+    pool: &PgPool,
+    client_key: &str,
+    except: &[OrderId],
+) -> Result<i64, ReadError> {
+    let except: Vec<_> = except.iter().map(|order| order.0).collect();
     let count = sqlx::query_scalar!(
         r#"select count(*) as "count!" from orders
-           where client_key = $1 and state in ('awaiting_payment', 'paying', 'closing')"#,
+           where client_key = $1 and state in ('awaiting_payment', 'paying', 'closing')
+             and order_id <> all($2)"#,
         client_key,
+        &except,
     )
     .fetch_one(pool)
     .await?;

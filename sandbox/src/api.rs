@@ -133,7 +133,7 @@ impl Call {
             .app
             .store
             .change(|state| match key {
-                Some(key) => once(state, request, &at, key, fails),
+                Some(key) => once(state, request, &at, (key, faults.keys_last()), fails),
                 None => executed(state, request, &at, fails).into_answer(),
             })
             .await;
@@ -164,9 +164,16 @@ fn executed(state: &mut State, request: &Request, at: &Moment<'_>, fails: bool) 
 }
 
 /// Executes a request, or replays what came of it before.
-fn once(state: &mut State, request: &Request, at: &Moment<'_>, key: &str, fails: bool) -> Answer {
+fn once(
+    state: &mut State,
+    request: &Request,
+    at: &Moment<'_>,
+    (key, keys_last): (&str, i64),
+    fails: bool,
+) -> Answer {
     let parameters = request.form.fingerprint();
-    match idempotency::replay(state, key, &request.path, &parameters, at.now) {
+    let since = at.now - keys_last;
+    match idempotency::replay(state, key, &request.path, &parameters, since) {
         Ok(Some(Stored { status, body, request, .. })) => {
             return Answer { status, body, replayed_from: Some(request), is_lost: false };
         }

@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::idempotency::REMEMBERED_SECONDS;
+
 /// What goes wrong, and how often. Rates are 0 to 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +27,9 @@ pub struct FaultSettings {
     /// How long it takes until a refund that does so succeeds or fails later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_ms: Option<u32>,
+    /// How long idempotency keys are remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key_seconds: Option<u32>,
     /// Webhooks.
     pub webhooks: WebhookFaults,
 }
@@ -93,6 +98,11 @@ impl FaultSettings {
                 .map_or(AUTHORIZATION_SECONDS, i64::from),
             refund_ms: self.refund_ms.map_or(REFUND_MS, i64::from),
         }
+    }
+
+    /// How long idempotency keys are remembered under these faults, in seconds.
+    pub fn keys_last(&self) -> i64 {
+        self.idempotency_key_seconds.map_or(REMEMBERED_SECONDS, i64::from)
     }
 
     /// Refuses rates outside 0 to 1.

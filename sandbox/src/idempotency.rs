@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::{error::ApiError, store::State};
 
-/// How long a key is remembered, in seconds.
-const REMEMBERED_SECONDS: i64 = 24 * 3600;
+/// How long a key is remembered, in seconds (Stripe, "Idempotent requests").
+pub const REMEMBERED_SECONDS: i64 = 24 * 3600;
 const LONGEST_KEY: usize = 255;
 
 /// What was asked and answered under a key.
@@ -59,16 +59,16 @@ impl Drop for InUse {
     }
 }
 
-/// What was answered to this request under `key`, if it was; refuses another request.
+/// What was answered to this request under `key` since `since`, if it was; refuses another request.
 pub fn replay(
     state: &State,
     key: &str,
     path: &str,
     parameters: &str,
-    now: i64,
+    since: i64,
 ) -> Result<Option<Stored>, ApiError> {
     match state.keys.get(key) {
-        Some(stored) if now - stored.created > REMEMBERED_SECONDS => Ok(None),
+        Some(stored) if stored.created <= since => Ok(None),
         Some(stored) if stored.path != path => {
             Err(ApiError::key_of_another_path(key, &stored.path, path))
         }
@@ -129,16 +129,18 @@ mod tests {
     #[test]
     fn the_same_request_is_answered_as_before_and_another_is_refused() {
         let state = remembered(1_000);
-        let replayed = replay(&state, "key", "/v1/refunds", "a=1", 1_001).unwrap();
+        let replayed = replay(&state, "key", "/v1/refunds", "a=1", 999).unwrap();
         assert_eq!(replayed.map(|stored| stored.status), Some(500));
-        let refused = |path, parameters| replay(&state, "key", path, parameters, 1_001).is_err();
+        let refused = |path, parameters| replay(&state, "key", path, parameters, 999).is_err();
         assert!(refused("/v1/refunds", "a=2") && refused("/v1/payment_intents", "a=1"));
     }
 
     #[test]
     fn a_key_is_forgotten_after_a_day() {
         let state = remembered(1_000);
-        let later = 1_000 + REMEMBERED_SECONDS + 1;
-        assert!(replay(&state, "key", "/v1/refunds", "a=2", later).unwrap().is_none());
+        let since = |now: i64| now - REMEMBERED_SECONDS;
+        let asked = |now| replay(&state, "key", "/v1/refunds", "a=1", since(now)).unwrap();
+        assert!(asked(1_000 + REMEMBERED_SECONDS - 1).is_some());
+        assert!(asked(1_000 + REMEMBERED_SECONDS).is_none());
     }
 }

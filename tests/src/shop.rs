@@ -133,8 +133,9 @@ impl Shop {
             ("HOLD_TTL", self.options.hold_ttl.to_owned()),
             ("EXPIRY_GRACE", self.options.expiry_grace.to_owned()),
         ];
-        let further = self.options.environment.iter().cloned();
-        own.into_iter().chain(further).map(|(name, value)| (name.to_owned(), value)).collect()
+        let further = &self.options.environment;
+        let own = own.into_iter().filter(|(name, _)| further.iter().all(|(it, _)| it != name));
+        own.chain(further.iter().cloned()).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// A shopper with an order id and a secret of their own.
@@ -230,6 +231,16 @@ impl Shop {
             Running::Split | Running::ApiAlone => "api",
         };
         *lock(&self.api) = Some(Process::start(&self.program(binary, &[])));
+    }
+
+    /// Another node of the API, with these settings besides the shop's.
+    #[must_use]
+    pub fn another_api(&self, settings: &[(&str, String)]) -> Process {
+        let mut node = self.program("api", &[]);
+        let own = [("SHOP_LISTEN", "127.0.0.1:0".to_owned())];
+        let further = own.iter().chain(settings);
+        node.environment.extend(further.map(|(name, value)| ((*name).to_owned(), value.clone())));
+        Process::start(&node)
     }
 
     /// Starts the worker again.

@@ -38,6 +38,17 @@ test('a replay shows the first answer, not how things are now', async () => {
   assert.equal((await create(key)).status, 'requires_payment_method');
 });
 
+test('a key that is forgotten makes the request anew', async () => {
+  const key = randomUUID();
+  const first = await create(key);
+  await sandbox.faults({ idempotency_key_seconds: 0 });
+  const second = await create(key);
+  assert.notEqual(second.id, first.id);
+  assert.equal(second.lastResponse.headers['idempotent-replayed'], undefined);
+  await sandbox.noFaults();
+  assert.equal((await create(key)).id, second.id, 'what was answered last is remembered');
+});
+
 test('another request under the same key is refused', async () => {
   const key = randomUUID();
   const { id } = await create(key);

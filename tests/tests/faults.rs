@@ -7,8 +7,11 @@
 )]
 
 mod faults {
+    mod books;
     mod buying;
     mod chance;
+    mod forgotten_keys;
+    mod front;
     mod hang_ups;
     mod inbox;
     mod kills;

@@ -6,7 +6,7 @@ use workflows::activities::{ClosePayment, ClosedPayment};
 
 use super::{KEYS_A_RUN, PaymentError, Payments, Tries, ours};
 use crate::{
-    orders,
+    orders::{self, PaymentRow},
     provider::{Answer, ProviderError},
 };
 
@@ -30,7 +30,7 @@ impl Payments {
         let intent = match row.payment_intent {
             Some(intent) => intent,
             None if row.attempts == 0 => return Ok(ClosedPayment::AtRest),
-            None => match self.create_to_close(order, row.total, tries).await? {
+            None => match self.intent_to_close(order, &row, tries).await? {
                 Some(intent) => intent,
                 None => return Ok(ClosedPayment::AtRest),
             },
@@ -133,9 +133,26 @@ impl Payments {
         }
     }
 
-    /// An attempt was begun and its intent's id never came: asked for again under the same key,
-    /// the provider names it, or makes one that is called off at once. None when it takes no such
-    /// payment.
+    /// An attempt was begun and its intent's id never came. None when there is no intent.
+    async fn intent_to_close(
+        &self,
+        order: OrderId,
+        row: &PaymentRow,
+        tries: &Tries,
+    ) -> Result<Option<String>, PaymentError> {
+        if !row.create_key_is_over {
+            return self.create_to_close(order, row.total, tries).await;
+        }
+        // Created again it would be another one: it is asked for by the order that it names.
+        let found = self.provider.find(order, row.total).await?;
+        if let Some(intent) = &found {
+            orders::keep_intent_of_closing(self.database.pool(), order, &intent.id).await?;
+        }
+        Ok(found.map(|intent| intent.id))
+    }
+
+    /// Asked for again under the same key, the provider names the intent, or makes one that is
+    /// called off at once. None when it takes no such payment.
     async fn create_to_close(
         &self,
         order: OrderId,

@@ -112,18 +112,20 @@ impl Payments {
         )
         .await?;
         self.tell(ask.order_id, changed);
-        let (total, known_intent) = match begun {
-            Begun::Go { payment_intent, total, hold_is_over: true } => {
+        let (total, known_intent, create_key_is_over) = match begun {
+            Begun::Go { payment_intent, total, only_ask: true, .. } => {
                 let number = i32::try_from(ask.number).unwrap_or(i32::MAX);
                 return self.too_late(ask.order_id, number, payment_intent, total).await;
             }
-            Begun::Go { payment_intent, total, hold_is_over: false } => (total, payment_intent),
+            Begun::Go { payment_intent, total, only_ask: false, create_key_is_over } => {
+                (total, payment_intent, create_key_is_over)
+            }
             Begun::AlreadyDecided(payment) => return Ok(payment),
             Begun::OrderHasMovedOn => return Ok(Payment::OrderHasMovedOn),
         };
         let intent = match known_intent {
             Some(intent) => intent,
-            None => match self.create(ask, total, tries).await? {
+            None => match self.create(ask, total, create_key_is_over, tries).await? {
                 Created::Kept(intent) => intent,
                 Created::Decided(payment) => return Ok(payment),
                 Created::Refused(code) => {
@@ -135,8 +137,8 @@ impl Payments {
         self.confirm(ask, &intent, total, tries).await
     }
 
-    /// The hold has ended, and the workflow is about to hear of it: from here on nothing is charged.
-    /// What was charged before still counts. A decline does not: it may be that of the attempt
+    /// The hold has ended, and the workflow is about to hear of it, or the attempt's key has: from
+    /// here on nothing is charged. What was charged before still counts. A decline does not: it may be that of the attempt
     /// before, on an intent that this one has not reached.
     async fn too_late(
         &self,
@@ -154,15 +156,20 @@ impl Payments {
         Ok(Payment::Processing)
     }
 
-    /// Creates the order's intent and keeps its id, before anything is charged on it.
+    /// Creates the order's intent and keeps its id, before anything is charged on it. When an earlier
+    /// attempt may have created one whose key is over, it is looked for first.
     async fn create(
         &self,
         ask: &Authorize,
         total: Money,
+        key_is_over: bool,
         tries: &Tries,
     ) -> Result<Created, PaymentError> {
         let (pool, order) = (self.database.pool(), ask.order_id);
         let intent = loop {
+            if key_is_over && let Some(found) = self.provider.find(order, total).await? {
+                break found;
+            }
             match self.provider.create(order, total, tries.number()).await {
                 Ok(Answer::Intent(intent)) => break ours(intent, order, total)?,
                 Ok(Answer::Refused { code, message }) => {

@@ -1,10 +1,10 @@
-//! The provider's books, page by page: its payments, refunds and disputes.
+//! The provider's books, page by page: its payments, refunds and disputes; and what is found in them.
 
-use domain::{IntentStatus, OrderId, reconciliation::AtProvider};
+use domain::{IntentStatus, Money, OrderId, reconciliation::AtProvider};
 use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Provider, ProviderError, refunds::ProviderRefund};
+use super::{Intent, Provider, ProviderError, refunds::ProviderRefund};
 
 /// The most that a page holds (Stripe, "Pagination").
 const A_PAGE: &str = "100";
@@ -119,6 +119,26 @@ impl Provider {
         let path = format!("{}/{intent}", ListedPayment::PATH);
         let query = [("expand[]", "latest_charge")];
         Ok(self.ask(self.request(Method::GET, &path).query(&query)).await?.ok())
+    }
+
+    /// Looks for the payment of `order` by the order that it names. The provider's search may be a
+    /// minute behind (Stripe, "Search"). One that is called off is none.
+    ///
+    /// # Errors
+    /// When the provider does not say.
+    pub async fn find(
+        &self,
+        order: OrderId,
+        total: Money,
+    ) -> Result<Option<Intent>, ProviderError> {
+        let query = [("query", format!("metadata['order_id']:'{order}'")), ("limit", "100".into())];
+        let request = self.request(Method::GET, "payment_intents/search").query(&query);
+        let found: Page<Intent> = match self.ask(request).await? {
+            Ok(page) => page,
+            Err(other) => return Err(ProviderError::Nonsense(format!("{other:?}"))),
+        };
+        let mut its = found.data.into_iter().filter(|intent| intent.is_of(order, total));
+        Ok(its.find(|intent| intent.status != IntentStatus::Canceled))
     }
 
     /// A page of what was created since `since` (Unix time in seconds), after the one of this id.

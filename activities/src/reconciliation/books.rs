@@ -1,6 +1,6 @@
 //! The provider's books, held against ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
     OrderId, OrderState, RefundState,
@@ -8,14 +8,17 @@ use domain::{
     refund::{ProviderWord, conclude},
 };
 use sqlx::PgPool;
-use time::{Duration, OffsetDateTime};
+use temporalio_client::Client;
 use uuid::Uuid;
 use workflows::{
     Finding, FindingKind, RefundInput, Repair, SeenDispute, SeenRefund, SettleInput,
     activities::Checked,
 };
 
-use super::{CheckError, Findings, finding};
+use super::{
+    CheckError, finding,
+    progress::{Kept, List, Progress},
+};
 use crate::{
     Provider,
     database::DatabaseError,
@@ -27,105 +30,105 @@ use crate::{
     refunds,
 };
 
-/// How far back the provider's books are read: longer than any authorization lasts.
-const SINCE: Duration = Duration::days(30);
-
 /// How long after the first look a payment is looked at again that did not agree.
-const SECOND_LOOK_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
-/// The most payments that one run looks at twice.
-const MOST_IN_DOUBT: usize = 1_000;
+const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
+/// The most payments that wait for their second look.
+const MOST_IN_DOUBT: usize = 200;
 
-/// Looks through the provider's refunds, disputes and payments.
-pub(super) async fn check(pool: &PgPool, provider: &Provider) -> Result<Checked, CheckError> {
-    let since = (OffsetDateTime::now_utc() - SINCE).unix_timestamp();
-    let mut findings = Findings::default();
-    let unsettled = check_refunds(pool, provider, since, &mut findings).await?;
-    check_disputes(pool, provider, since, &mut findings).await?;
-    let checked = check_payments(pool, provider, since, &unsettled, &mut findings).await?;
-    Ok(Checked { checked, findings: findings.list })
+/// The provider's books, and ours.
+pub(super) struct Books<'a> {
+    pub pool: &'a PgPool,
+    pub provider: &'a Provider,
+    pub client: &'a Client,
 }
 
-/// Answers the payments whose sums will agree when what was found of them is put right.
-async fn check_refunds(
-    pool: &PgPool,
-    provider: &Provider,
-    since: i64,
-    findings: &mut Findings,
-) -> Result<BTreeSet<String>, CheckError> {
-    let mut unsettled = BTreeSet::new();
-    let mut pages = Pages::<ProviderRefund>::since(provider, since);
-    while let Some(page) = pages.next(findings).await? {
+impl Books<'_> {
+    /// Looks through the provider's refunds, disputes and payments, from where `kept` says, and
+    /// keeps there how far it has come.
+    pub async fn check(&self, kept: &Kept) -> Result<Checked, CheckError> {
+        let mut so_far = kept.progress();
+        while so_far.list != List::Over && !so_far.findings.is_enough() {
+            match so_far.list {
+                List::Refunds => self.check_refunds(&mut so_far).await?,
+                List::Disputes => self.check_disputes(&mut so_far).await?,
+                List::Payments => self.check_payments(&mut so_far).await?,
+                List::Over => {}
+            }
+            kept.keep(&so_far);
+            if so_far.in_doubt.len() >= MOST_IN_DOUBT {
+                self.look_again(&mut so_far).await?;
+                kept.keep(&so_far);
+            }
+        }
+        self.look_again(&mut so_far).await?;
+        Ok(Checked { checked: so_far.checked, findings: so_far.findings.list })
+    }
+
+    async fn page<T: Listed>(&self, so_far: &mut Progress) -> Result<Vec<T>, CheckError> {
+        let page = self.provider.page::<T>(so_far.since, so_far.after.as_deref()).await;
+        let page = page.map_err(PaymentError::from)?;
+        so_far.turn(page.data.last().map(|last| last.id().to_owned()), page.has_more);
+        Ok(page.data)
+    }
+
+    async fn check_refunds(&self, so_far: &mut Progress) -> Result<(), CheckError> {
+        let page: Vec<ProviderRefund> = self.page(so_far).await?;
         let intents = page.iter().filter_map(|refund| refund.payment_intent().map(str::to_owned));
         let intents: Vec<_> = intents.collect();
-        let orders = paid_orders(pool, &intents).await?;
+        let orders = paid_orders(self.pool, &intents).await?;
         for refund in &page {
             let Some((intent, &order)) = of_order(&orders, refund.payment_intent()) else {
                 continue;
             };
-            if let Some(found) = check_refund(pool, order, refund).await? {
-                findings.add(found);
-                unsettled.insert(intent.to_owned());
+            if let Some(found) = check_refund(self.pool, order, refund).await? {
+                so_far.findings.add(self.client, found).await?;
+                so_far.unsettled.insert(intent.to_owned());
             }
         }
+        Ok(())
     }
-    Ok(unsettled)
-}
 
-async fn check_disputes(
-    pool: &PgPool,
-    provider: &Provider,
-    since: i64,
-    findings: &mut Findings,
-) -> Result<(), CheckError> {
-    let mut pages = Pages::<ListedDispute>::since(provider, since);
-    while let Some(page) = pages.next(findings).await? {
+    async fn check_disputes(&self, so_far: &mut Progress) -> Result<(), CheckError> {
+        let page: Vec<ListedDispute> = self.page(so_far).await?;
         let intents = page.iter().filter_map(|dispute| dispute.payment_intent.clone());
         let intents: Vec<_> = intents.collect();
-        let orders = paid_orders(pool, &intents).await?;
+        let orders = paid_orders(self.pool, &intents).await?;
         for dispute in &page {
             if let Some((_, &order)) = of_order(&orders, dispute.payment_intent.as_deref())
-                && let Some(found) = check_dispute(pool, order, dispute).await?
+                && let Some(found) = check_dispute(self.pool, order, dispute).await?
             {
-                findings.add(found);
+                so_far.findings.add(self.client, found).await?;
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Answers how many payments were looked at.
-async fn check_payments(
-    pool: &PgPool,
-    provider: &Provider,
-    since: i64,
-    unsettled: &BTreeSet<String>,
-    findings: &mut Findings,
-) -> Result<u64, CheckError> {
-    let mut checked = 0;
-    let mut in_doubt = Vec::new();
-    let mut pages = Pages::<ListedPayment>::since(provider, since);
-    while let Some(page) = pages.next(findings).await? {
-        checked += page.len() as u64;
-        let differing = differing(pool, &page).await?;
+    async fn check_payments(&self, so_far: &mut Progress) -> Result<(), CheckError> {
+        let page: Vec<ListedPayment> = self.page(so_far).await?;
+        so_far.checked += page.len() as u64;
+        let differing = differing(self.pool, &page).await?;
         let differing = differing.into_iter().map(|finding| finding.subject);
-        in_doubt.extend(differing.filter(|payment| !unsettled.contains(payment)));
-        if in_doubt.len() >= MOST_IN_DOUBT {
-            break;
+        let in_doubt = differing.filter(|payment| !so_far.unsettled.contains(payment));
+        so_far.in_doubt.extend(in_doubt);
+        Ok(())
+    }
+
+    /// The shop writes down what it does at the provider a moment later, and the list was read
+    /// before the books: what differs now has differed for a while.
+    async fn look_again(&self, so_far: &mut Progress) -> Result<(), CheckError> {
+        if so_far.in_doubt.is_empty() {
+            return Ok(());
         }
-    }
-    if in_doubt.is_empty() {
-        return Ok(checked);
-    }
-    // The shop writes down what it does at the provider a moment later, and the list was read
-    // before the books: what differs now has differed for a while.
-    tokio::time::sleep(SECOND_LOOK_AFTER).await;
-    for payment in in_doubt {
-        let payment = provider.listed_payment(&payment).await.map_err(PaymentError::from)?;
-        for found in differing(pool, payment.as_slice()).await? {
-            findings.add(found);
+        tokio::time::sleep(SECOND_LOOK_AFTER).await;
+        for payment in std::mem::take(&mut so_far.in_doubt) {
+            let payment =
+                self.provider.listed_payment(&payment).await.map_err(PaymentError::from)?;
+            for found in differing(self.pool, payment.as_slice()).await? {
+                so_far.findings.add(self.client, found).await?;
+            }
         }
+        Ok(())
     }
-    Ok(checked)
 }
 
 /// Those of `payments` that do not agree with the order that they name.
@@ -136,33 +139,6 @@ async fn differing(pool: &PgPool, payments: &[ListedPayment]) -> Result<Vec<Find
         check_payment(order, payment, orders.get(&payment.id).copied())
     });
     Ok(differing.collect())
-}
-
-/// A list of the provider's, page by page.
-struct Pages<'a, T> {
-    provider: &'a Provider,
-    since: i64,
-    after: Option<String>,
-    is_over: bool,
-    listed: std::marker::PhantomData<T>,
-}
-
-impl<'a, T: Listed> Pages<'a, T> {
-    const fn since(provider: &'a Provider, since: i64) -> Self {
-        Self { provider, since, after: None, is_over: false, listed: std::marker::PhantomData }
-    }
-
-    /// The next page; none after the last, or when `found` is enough for one run.
-    async fn next(&mut self, found: &Findings) -> Result<Option<Vec<T>>, CheckError> {
-        if self.is_over || found.is_enough() {
-            return Ok(None);
-        }
-        let page = self.provider.page::<T>(self.since, self.after.as_deref()).await;
-        let page = page.map_err(PaymentError::from)?;
-        self.after = page.data.last().map(|last| last.id().to_owned());
-        self.is_over = !page.has_more || self.after.is_none();
-        Ok(Some(page.data))
-    }
 }
 
 /// The paid orders that these are the payments of.

@@ -3,11 +3,13 @@
 
 mod books;
 mod orders;
+mod progress;
 mod record;
 mod stock;
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use temporalio_client::Client;
 use temporalio_macros::activities;
 use temporalio_sdk::{
@@ -20,41 +22,52 @@ use workflows::{
     activities::{Checked, RecordFinding, declared},
 };
 
+use self::{books::Books, progress::Kept};
 use crate::{Database, Provider, payments::PaymentError};
 
-/// The most repairs that one run brings of either side, and the most findings for a person: the
-/// next run goes on.
+/// The most repairs that one run begins of either side, the most findings for a person, and the most
+/// whose repair is under way: the next run goes on.
 const MOST_FINDINGS: usize = 200;
 
-/// What one side has brought so far. What nothing can repair is there again in every run, and must
-/// not keep a run from coming to what can be repaired.
-#[derive(Default)]
+/// What one side has brought so far. What nothing can repair, or what somebody is at already, is
+/// there again in every run, and must not keep a run from coming to what can be repaired.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Findings {
     list: Vec<Finding>,
     for_a_person: usize,
+    under_way: usize,
 }
 
 impl Findings {
-    fn add(&mut self, finding: Finding) {
-        if finding.repair.is_none() {
-            if self.for_a_person == MOST_FINDINGS {
+    /// Adds a finding, after asking whether its repair runs already.
+    async fn add(&mut self, client: &Client, finding: Finding) -> Result<(), CheckError> {
+        let is_under_way = match &finding.repair {
+            Some(repair) => orders::is_running(client, repair.workflow_id()).await?,
+            None => false,
+        };
+        self.put(finding, is_under_way);
+        Ok(())
+    }
+
+    fn put(&mut self, finding: Finding, is_under_way: bool) {
+        let limited = match finding.repair {
+            None => Some(&mut self.for_a_person),
+            Some(_) => is_under_way.then_some(&mut self.under_way),
+        };
+        if let Some(listed) = limited {
+            if *listed == MOST_FINDINGS {
                 let (kind, subject) = (finding.kind.as_str(), &finding.subject);
-                tracing::warn!(
-                    kind,
-                    subject,
-                    detail = finding.detail,
-                    "a finding too many to list"
-                );
+                tracing::warn!(kind, subject, finding.detail, "a finding too many to list");
                 return;
             }
-            self.for_a_person += 1;
+            *listed += 1;
         }
         self.list.push(finding);
     }
 
-    /// Whether there is as much to repair as one run takes on.
+    /// Whether there is as much to begin as one run takes on.
     fn is_enough(&self) -> bool {
-        self.list.len() - self.for_a_person >= MOST_FINDINGS
+        self.list.len() - self.for_a_person - self.under_way >= MOST_FINDINGS
     }
 }
 
@@ -92,7 +105,7 @@ impl Reconciler {
         ctx: ActivityContext,
         _input: ReconcileInput,
     ) -> Result<Checked, ActivityError> {
-        with_heartbeat(&ctx, async {
+        with_heartbeat(&ctx, || (), async {
             let mut checked = orders::check(self.database.pool(), &self.client).await?;
             checked.findings.extend(stock::check(self.database.pool()).await);
             Ok(checked)
@@ -106,7 +119,10 @@ impl Reconciler {
         ctx: ActivityContext,
         _input: ReconcileInput,
     ) -> Result<Checked, ActivityError> {
-        with_heartbeat(&ctx, books::check(self.database.pool(), &self.provider)).await
+        let kept = Kept::after(ctx.heartbeat_details().deserialize().ok().flatten());
+        let books =
+            Books { pool: self.database.pool(), provider: &self.provider, client: &self.client };
+        with_heartbeat(&ctx, || kept.progress(), books.check(&kept)).await
     }
 
     #[activity(definition = declared::RecordFinding)]
@@ -136,18 +152,24 @@ fn run_id(ctx: &ActivityContext) -> Result<Uuid, ActivityError> {
     id.ok_or_else(|| surprise(anyhow::anyhow!("Temporal names its runs in another way now")))
 }
 
-/// Does `work` while telling Temporal that it is being done.
-async fn with_heartbeat(
+/// Does `work` while telling Temporal that it is being done, and how far it has come.
+async fn with_heartbeat<T: Serialize + Send + Sync + 'static>(
     ctx: &ActivityContext,
+    progress: impl Fn() -> T,
     work: impl Future<Output = Result<Checked, CheckError>>,
 ) -> Result<Checked, ActivityError> {
     tokio::pin!(work);
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            checked = &mut work => return checked.map_err(surprise),
+            checked = &mut work => {
+                if checked.is_err() {
+                    ctx.record_heartbeat(progress()).await?;
+                }
+                return checked.map_err(surprise);
+            }
             () = ctx.cancelled() => return Err(ActivityError::cancelled()),
-            _ = beat.tick() => ctx.record_heartbeat(()).await?,
+            _ = beat.tick() => ctx.record_heartbeat(progress()).await?,
         }
     }
 }
@@ -184,4 +206,33 @@ fn finding(
     repair: Option<Repair>,
 ) -> Finding {
     Finding { kind, subject: subject.to_string(), detail: detail.into(), repair }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::OrderId;
+
+    use super::*;
+
+    fn found(repair: Option<Repair>) -> Finding {
+        finding(FindingKind::OrderWithoutWorkflow, "an order", "", repair)
+    }
+
+    #[test]
+    fn what_a_run_can_not_move_on_is_listed_and_does_not_fill_it() {
+        let repair = || Some(Repair::Conclude { order_id: OrderId(Uuid::nil()) });
+        let mut findings = Findings::default();
+        for _ in 0..2 * MOST_FINDINGS {
+            findings.put(found(None), false);
+            findings.put(found(repair()), true);
+        }
+        assert!(!findings.is_enough());
+        assert_eq!(findings.list.len(), 2 * MOST_FINDINGS, "as many of each as are listed");
+        for _ in 0..MOST_FINDINGS {
+            assert!(!findings.is_enough());
+            findings.put(found(repair()), false);
+        }
+        assert!(findings.is_enough());
+        assert_eq!(findings.list.len(), 3 * MOST_FINDINGS);
+    }
 }

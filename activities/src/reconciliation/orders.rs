@@ -34,12 +34,13 @@ pub(super) async fn check(pool: &PgPool, client: &Client) -> Result<Checked, Che
         let ids: Vec<_> = page.iter().map(|open| open.order_id).collect();
         let alone = without_workflow(client, ids).await?;
         for found in still_open(pool, &alone).await? {
-            findings.add(found);
+            findings.add(client, found).await?;
         }
         let overdue = page.iter().filter(|open| open.is_overdue && !alone.contains(&open.order_id));
         for open in overdue {
             let detail = format!("the order is {}, and its hold should be over", open.state);
-            findings.add(finding(FindingKind::HoldOverdue, open.order_id, detail, None));
+            let found = finding(FindingKind::HoldOverdue, open.order_id, detail, None);
+            findings.add(client, found).await?;
         }
     }
     check_refunds(pool, client, &mut findings).await?;
@@ -88,7 +89,8 @@ async fn without_workflow(client: &Client, orders: Vec<Uuid>) -> Result<Vec<Uuid
     Ok(answers.into_iter().filter(|(_, runs)| !runs).map(|(order, _)| order).collect())
 }
 
-async fn is_running(client: &Client, workflow: String) -> Result<bool, CheckError> {
+/// Whether a workflow runs.
+pub(super) async fn is_running(client: &Client, workflow: String) -> Result<bool, CheckError> {
     let handle = client.get_workflow_handle::<UntypedWorkflow>(&workflow);
     match handle.describe(WorkflowDescribeOptions::default()).await {
         Ok(description) => Ok(match description.status() {
@@ -139,7 +141,7 @@ async fn check_refunds(
             if !is_running(client, refund_id.workflow_id()).await?
                 && is_pending(pool, refund_id).await?
             {
-                findings.add(left_alone(row));
+                findings.add(client, left_alone(row)).await?;
             }
         }
     }

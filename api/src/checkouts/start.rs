@@ -10,9 +10,7 @@ use axum::{
 };
 use domain::{Fingerprint, Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
 use futures::future::try_join_all;
-use hmac::{Hmac, Mac};
 use read_model::{StoredOrder, appends};
-use sha2::Sha256;
 use tokio::time::Instant;
 use workflows::{CheckoutInput, CheckoutMemo};
 
@@ -20,6 +18,7 @@ use super::{
     access::Access, answer, changed, no_store, order_id, retry_after, summary, wait_until,
 };
 use crate::{
+    addresses::Starting,
     admission::Admitted,
     app::App,
     body::JsonBody,
@@ -90,27 +89,28 @@ async fn start_or_find(app: &App, asked: Asked) -> Answer<Response> {
         ControlFlow::Continue(admitted) => admitted,
         ControlFlow::Break(answer) => return Ok(answer),
     };
-    let (client_key, (priced, admitted)) = if asked.client.is_loopback() {
+    let (starting, (priced, admitted)) = if asked.client.is_loopback() {
         (None, first_look)
     } else {
         // Nothing is promised to an address that may hold no more: others could be kept from units
         // that nobody gets.
         drop(first_look);
-        let client_key = match limit_holds(app, &asked).await {
+        let starting = match limit_holds(app, &asked).await {
             Err(refused) if refused.kind == Kind::TooManyHolds => {
                 return known_or_too_many(app, &asked, refused).await;
             }
             limited => limited?,
         };
         match admit_or_answer(app, &asked).await? {
-            ControlFlow::Continue(admitted) => (Some(client_key), admitted),
+            ControlFlow::Continue(admitted) => (Some(starting), admitted),
             ControlFlow::Break(answer) => return Ok(answer),
         }
     };
     let order = asked.order;
+    let client_key = starting.as_ref().map(|starting| starting.client_key().to_owned());
     let answered = start(app, asked, priced, client_key).await;
     if outcome_is_open(&answered) {
-        promise_until_written(app.clone(), order, admitted);
+        keep_until_written(app.clone(), order, (admitted, starting));
     }
     answered
 }
@@ -158,11 +158,12 @@ fn outcome_is_open(answered: &Answer<Response>) -> bool {
     }
 }
 
-/// Keeps the promise for an order whose outcome is open, for a while.
-fn promise_until_written(app: App, order: OrderId, admitted: Admitted) {
+/// Keeps what an order was promised, and its place among those of its address, while its outcome is
+/// open, for a while.
+fn keep_until_written(app: App, order: OrderId, kept: (Admitted, Option<Starting>)) {
     tokio::spawn(async move {
         drop(wait_until(&app, order, OPEN_FOR, |_| true).await);
-        drop(admitted);
+        drop(kept);
     });
 }
 
@@ -178,16 +179,7 @@ async fn start(
         appends::keep_email(&app.model.pool, asked.order, secret, fingerprint, email).await?;
     }
     let memo = memo(&asked, priced.0, priced.1);
-    let input = CheckoutInput {
-        order_id: asked.order,
-        lines: asked.request.lines.clone(),
-        expected_total: asked.request.expected_total,
-        secret_hash: asked.access.secret.clone(),
-        fingerprint: asked.fingerprint.clone(),
-        hold_ttl_ms: milliseconds(app.hold_ttl),
-        expiry_grace_ms: milliseconds(app.expiry_grace),
-        client_key,
-    };
+    let input = input(app, &asked, client_key);
     let summary = summary(&memo.lines, memo.total);
     let mut subscription = app.model.hub.subscribe(asked.order);
     match app.temporal.start_checkout(input, memo.clone(), summary).await? {
@@ -236,8 +228,30 @@ async fn follow(
     if let Some(stored) = wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
         return known_order(asked, &stored, status);
     }
-    let reserving = Json(reserving_json(asked.order, &memo));
-    Ok(retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1))
+    if status == StatusCode::OK && app.temporal.was_ended_by_force(asked.order).await? {
+        return start_again(app, asked, memo).await;
+    }
+    Ok(still_reserving(asked, &memo))
+}
+
+/// The order's workflow was ended from outside before anything was written, and nothing else would
+/// ever come of the order. Should the ended one have a hold on its way all the same, the order is
+/// that run's: this one leaves it alone, and reconciliation brings it to its end.
+async fn start_again(app: &App, asked: &Asked, memo: CheckoutMemo) -> Answer<Response> {
+    let client = asked.client;
+    let client_key = (!client.is_loopback()).then(|| app.addresses.client_key(client));
+    let input = input(app, asked, client_key);
+    let summary = summary(&memo.lines, memo.total);
+    app.temporal.start_checkout_again(input, memo.clone(), summary).await?;
+    match wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
+        Some(stored) => known_order(asked, &stored, StatusCode::CREATED),
+        None => Ok(still_reserving(asked, &memo)),
+    }
+}
+
+fn still_reserving(asked: &Asked, memo: &CheckoutMemo) -> Response {
+    let reserving = Json(reserving_json(asked.order, memo));
+    retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1)
 }
 
 type Priced = (Vec<PricedLine>, Money);
@@ -296,25 +310,35 @@ async fn second_look(app: &App, asked: &Asked) -> Answer<SecondLook> {
     }
 }
 
-/// Refuses an address that has too many open holds; answers what this one is counted under.
-async fn limit_holds(app: &App, asked: &Asked) -> Answer<String> {
-    let key = client_key(app, asked.client);
-    let open = read_model::orders::open_holds_of(&app.model.pool, &key).await?;
-    if open >= i64::from(app.holds_per_address) {
+/// Refuses an address that has too many open holds, those counted that it is about to have; answers
+/// the place of this one among them. Counted before the database is asked: of two at once at least
+/// one sees the other.
+async fn limit_holds(app: &App, asked: &Asked) -> Answer<Starting> {
+    let starting = app.addresses.start(asked.client, asked.order);
+    let (key, others) = (starting.client_key(), starting.others());
+    let open = read_model::orders::open_holds_of(&app.model.pool, key, others).await?;
+    let most = i64::from(app.holds_per_address);
+    if open >= most {
         return Err(Problem::new(Kind::TooManyHolds).retry_after(30));
     }
-    Ok(key)
+    if open + i64::try_from(others.len()).unwrap_or(most) >= most {
+        // Some of those may come to nothing.
+        return Err(Problem::new(Kind::TooManyHolds).retry_after(2));
+    }
+    Ok(starting)
 }
 
-/// A keyed hash of an address: the same on every node, and no address to be read in histories.
-fn client_key(app: &App, client: std::net::IpAddr) -> String {
-    let key = app.webhook_secrets.first().map(String::as_bytes).unwrap_or_default();
-    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mut mac| {
-        mac.update(b"client address ");
-        mac.update(client.to_string().as_bytes());
-        hex::encode(mac.finalize().into_bytes())
-    });
-    mac.unwrap_or_default()
+fn input(app: &App, asked: &Asked, client_key: Option<String>) -> CheckoutInput {
+    CheckoutInput {
+        order_id: asked.order,
+        lines: asked.request.lines.clone(),
+        expected_total: asked.request.expected_total,
+        secret_hash: asked.access.secret.clone(),
+        fingerprint: asked.fingerprint.clone(),
+        hold_ttl_ms: milliseconds(app.hold_ttl),
+        expiry_grace_ms: milliseconds(app.expiry_grace),
+        client_key,
+    }
 }
 
 fn memo(asked: &Asked, lines: Vec<PricedLine>, total: Money) -> CheckoutMemo {

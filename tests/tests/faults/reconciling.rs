@@ -22,14 +22,14 @@ use super::{
 const ENDS_WITHIN: Duration = Duration::from_mins(2);
 
 /// A shop that is reconciled only when the test asks for it.
-async fn quiet_shop() -> Shop {
+pub async fn quiet_shop() -> Shop {
     let shop = Shop::open(ShopOptions::default()).await;
     Temporal::of(&shop).await.pause_reconciliations().await;
     shop
 }
 
 /// Has a reconciliation now; answers what it found.
-async fn reconcile(shop: &Shop) -> Vec<Value> {
+pub async fn reconcile(shop: &Shop) -> Vec<Value> {
     let operator = shop.operator();
     let ask = || operator.request(Method::POST, "/v1/reconciliation");
     let reply = buying::until_taken("a reconciliation", ask).await;
@@ -42,7 +42,7 @@ async fn reconcile(shop: &Shop) -> Vec<Value> {
 }
 
 /// The one finding about `subject`.
-fn about<'a>(findings: &'a [Value], subject: &str) -> &'a Value {
+pub fn about<'a>(findings: &'a [Value], subject: &str) -> &'a Value {
     let found = findings.iter().find(|finding| finding["subject"] == subject);
     found.unwrap_or_else(|| panic!("nothing about {subject} in {findings:?}"))
 }
@@ -59,7 +59,7 @@ async fn provider_makes(shop: &Shop, path: &str, form: &[(&str, &str)]) -> Value
 }
 
 /// A payment that was made at the provider, past the shop.
-async fn payment(shop: &Shop, form: &[(&str, &str)]) -> String {
+pub async fn payment(shop: &Shop, form: &[(&str, &str)]) -> String {
     let mut whole = vec![("amount", "700"), ("currency", "eur"), ("confirm", "true")];
     whole.extend([("payment_method", "pm_card_visa"), ("payment_method_types[]", "card")]);
     whole.extend(form);
@@ -67,7 +67,7 @@ async fn payment(shop: &Shop, form: &[(&str, &str)]) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-async fn in_ledger(shop: &Shop, intent: &str) -> Value {
+pub async fn in_ledger(shop: &Shop, intent: &str) -> Value {
     let path = format!("payment_intents/{intent}?expand[]=latest_charge");
     buying::provider(shop, Method::GET, &path, &[]).await
 }

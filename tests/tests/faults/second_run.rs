@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use sqlx::{FromRow, PgPool};
-use system_tests::{Running, Shop, ShopOptions, assert_invariants, eventually};
+use system_tests::{Running, Shop, ShopOptions, Shopper, assert_invariants, eventually};
 use temporalio_client::WorkflowExecutionStatus;
 use uuid::Uuid;
 
@@ -129,4 +129,26 @@ async fn a_run_of_an_order_that_temporal_has_forgotten_changes_nothing() {
     .await;
     assert_eq!(shop.operator().stock(&sku).await, (4, 3, 2));
     assert_eq!(shop.payments_of(paid.order_id).await.len(), 1, "payments of the paid order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_workflow_was_terminated_before_it_held_anything_is_begun_again() {
+    let shop = Shop::open(ShopOptions { running: Running::ApiAlone, ..Default::default() }).await;
+    let worker = BroughtWorker::start(&shop, Mishaps::default());
+    let sku = buying::product(&shop, 5).await;
+    drop(worker);
+    let (shopper, cart) = (shop.shopper(), Shopper::cart(&[(&sku, 2)]));
+    let (id, temporal) = (temporal::checkout(shopper.order_id), Temporal::of(&shop).await);
+    assert_eq!(shopper.put(&cart).await.status, 202);
+    temporal.terminate(&id).await;
+
+    assert_eq!(shopper.put(&cart).await.status, 202);
+    let again = temporal.describe(&id).await.unwrap();
+    assert_eq!(again.status(), WorkflowExecutionStatus::Running);
+    let _worker = BroughtWorker::start(&shop, Mishaps::default());
+    shopper.reaches("awaiting_payment").await;
+    buying::pay(&shopper, "pm_card_visa").await;
+    buying::is_paid_once(&shop, &shopper).await;
+    assert_eq!(shop.operator().stock(&sku).await, (3, 0, 2));
+    assert_invariants(&shop).await;
 }

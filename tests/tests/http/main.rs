@@ -3,6 +3,7 @@
 
 mod support;
 
+mod addresses;
 mod adjustments;
 mod analytics;
 mod bad_bodies;

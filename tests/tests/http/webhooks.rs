@@ -41,6 +41,10 @@ async fn an_event_is_stored_byte_by_byte_before_it_is_200() {
     let spaced = body.replace(':', " :\t").replace(',', " ,\n");
     assert_eq!(post(&shop, &spaced).await.status, 200);
     assert_eq!(stored(&shop, &id).await, [spaced.as_bytes()]);
+    let headers = "select headers from webhook_inbox where event_id = $1";
+    let headers: Value =
+        sqlx::query_scalar(headers).bind(&id).fetch_one(&shop.database().await).await.unwrap();
+    assert_eq!(headers["content-type"], "application/json; charset=utf-8", "{headers}");
 }
 
 #[tokio::test]
@@ -101,6 +105,23 @@ async fn the_signature_is_over_the_raw_bytes() {
     let signed = signature(SECRET, &body, 0);
     for other in [body.replace(':', ": "), format!("{body}\n"), body.replace("evt", "\\u0065vt")] {
         is_problem(&post_event(&shop, &other, &signed).await, "bad-signature");
+    }
+}
+
+#[tokio::test]
+async fn an_event_over_64_kib_is_413_and_one_of_64_kib_is_stored() {
+    let shop = Shop::shared().await;
+    for (bytes, status) in [(64 * 1024, 200), (64 * 1024 + 1, 413), (200 * 1024, 413)] {
+        let (id, body) = event("customer.created", "pi_none");
+        let body = format!("{body}{}", " ".repeat(bytes - body.len()));
+        let reply = post(&shop, &body).await;
+        assert_eq!(reply.status, status, "{bytes} bytes");
+        if status == 200 {
+            assert_eq!(stored(&shop, &id).await, [body.as_bytes()]);
+        } else {
+            is_problem(&reply, "body-too-large");
+            assert!(stored(&shop, &id).await.is_empty(), "{bytes} bytes are stored");
+        }
     }
 }
 

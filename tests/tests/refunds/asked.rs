@@ -1,8 +1,9 @@
 //! What operators ask for.
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::json;
-use system_tests::{Shop, ShopOptions, assert_invariants};
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants};
 use uuid::Uuid;
 
 use crate::{count_at_provider, eur, paid, refund, refund_as, refunded_at_provider, refunds_are};
@@ -117,6 +118,30 @@ async fn what_can_not_be_refunded_is_refused_by_name() {
     assert_eq!(unknown.body["errors"][0]["pointer"], "/lines/0/sku", "{}", unknown.body);
     let now = refund_as(&operator, unpaid.order_id, id, json!({})).await;
     assert_eq!(now.status, 202, "an early refusal keeps the id usable: {}", now.body);
+}
+
+#[tokio::test]
+async fn a_sum_that_can_not_be_is_refused_and_changes_nothing() {
+    let shop = Shop::shared().await;
+    let (sku, operator) = (shop.product(5).await, shop.operator());
+    let shopper = paid(&shop, &[(&sku, 1)]).await;
+    let before = shopper.get().await.body;
+    for amount in ["0", "-1", "1.5", "1e30", "9223372036854775808", "\"100\"", "true"] {
+        let ask = format!(
+            r#"{{"refund_id":"{}","amount":{{"amount":{amount},"currency":"EUR"}}}}"#,
+            Uuid::new_v4()
+        );
+        let path = format!("/v1/orders/{}/refunds", shopper.order_id);
+        let post = operator.request(Method::POST, &path).header("content-type", "application/json");
+        let reply = Shopper::send(post.body(ask)).await;
+        assert_eq!(reply.status, 422, "{amount}: {}", reply.body);
+        assert_eq!(reply.body["errors"][0]["pointer"], "/amount/amount", "{}", reply.body);
+    }
+    let most = refund(&operator, shopper.order_id, json!({"amount": eur(i64::MAX)})).await;
+    assert_eq!((most.status.as_u16(), most.problem()), (409, "refund-exceeds-payment"));
+    let after = shopper.get().await.body;
+    assert_eq!(after["version"], before["version"]);
+    assert_eq!(refunded_at_provider(&shop, shopper.order_id).await, 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{env, fs, path::PathBuf, sync::Arc};
 
 use futures::{future::BoxFuture, join};
 use reqwest::Method;
-use system_tests::{Shopper, assert_invariants, eventually};
+use system_tests::{assert_invariants, eventually};
 use temporalio_client::WorkflowHistory;
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 use tokio::task::JoinSet;
@@ -235,9 +235,8 @@ async fn concluded(stage: Arc<Stage>) -> Vec<Recording> {
     order.hold_and_pay("pm_card_authenticationRequired").await;
     buying::bank_page(&order.shopper).await;
     stage.temporal.terminate(&id).await;
-    let asked = stage.shop.operator().request(Method::POST, "/v1/reconciliation");
-    let reply = Shopper::send(asked).await;
-    assert!(reply.status.is_success(), "{}", reply.body);
+    let ask = || stage.shop.operator().request(Method::POST, "/v1/reconciliation");
+    buying::until_taken("a reconciliation", ask).await;
     stage.temporal.ended("reconcile-now").await;
     order.shopper.reaches("cancelled").await;
     let conclude = format!("conclude/{}", order.shopper.order_id);

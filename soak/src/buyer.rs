@@ -18,7 +18,7 @@ use crate::{report::Report, told::Told};
 /// How long an answer is waited for.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 /// How long a shopper goes on with an order.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Buyer {
     pub shopper: Shopper,

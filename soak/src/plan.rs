@@ -87,11 +87,11 @@ impl Link {
 pub fn of(seed: u64, length: Duration) -> Vec<Step> {
     let chance = Chance::of(seed);
     // Each goes its own way, so that they meet in all ways.
-    let mut steps = track(chance.branch(1), length, (2_000, 8_000), (200, 4_000), kill);
-    steps.extend(track(chance.branch(2), length, (200, 4_000), (300, 6_000), network));
-    steps.extend(track(chance.branch(3), length, (200, 6_000), (300, 6_000), network));
-    steps.extend(track(chance.branch(4), length, (1_000, 6_000), (500, 5_000), provider));
-    steps.extend(track(chance.branch(5), length, (1_000, 6_000), (500, 5_000), webhooks));
+    let mut steps = track(chance.branch(1), length, (3_000, 9_000), (200, 4_000), kill);
+    steps.extend(track(chance.branch(2), length, (500, 7_000), (300, 5_000), network));
+    steps.extend(track(chance.branch(3), length, (500, 9_000), (300, 5_000), network));
+    steps.extend(track(chance.branch(4), length, (1_000, 8_000), (300, 4_000), provider));
+    steps.extend(track(chance.branch(5), length, (1_000, 8_000), (500, 5_000), webhooks));
     steps.sort_by_key(|step| step.at);
     steps
 }

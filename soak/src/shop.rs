@@ -24,7 +24,7 @@ const NAME: &str = "soak";
 const OPERATOR_TOKEN: &str = "operator-token-of-a-soak";
 /// How long a hold lasts, and how long it is kept while the provider can't be asked. Short, so
 /// that holds end among the faults, and soon after them.
-pub const HOLD_TTL: Duration = Duration::from_secs(15);
+const HOLD_TTL: &str = "10s";
 const EXPIRY_GRACE: &str = "3s";
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// How long it may take until everything is up.
@@ -230,7 +230,7 @@ fn shared_settings(
         ("TEMPORAL_NAMESPACE", NAME.to_owned()),
         ("SHOP_LISTEN", own.shop.to_string()),
         ("STRIPE_API_BASE", format!("http://{}", by(Link::WorkerProvider))),
-        ("HOLD_TTL", format!("{}s", HOLD_TTL.as_secs())),
+        ("HOLD_TTL", HOLD_TTL.to_owned()),
         ("EXPIRY_GRACE", EXPIRY_GRACE.to_owned()),
     ];
     settings.map(|(name, value)| (name.to_owned(), value)).to_vec()

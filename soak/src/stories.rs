@@ -177,7 +177,7 @@ impl Buyer {
                     self.pay(CARD).await?;
                 }
             }
-            Story::LeavesTheBank => drop(self.bank_page().await?),
+            Story::LeavesTheBank => return self.bank_page().await.map(drop),
             Story::Abandons => return Ok(()),
             Story::Cancels => {
                 self.waits(0, 1_000).await?;

@@ -74,7 +74,15 @@ impl Servers {
         let record = Record::at(folder.join("running"));
         record.write([&cluster.server].into_iter())?;
         let postgres = Service::new(cluster.server, Box::new(restart), log);
-        Ok(Self { postgres, postgres_url, temporal: None, temporal_cli: None, folder, data, look_at: Instant::now(), })
+        Ok(Self {
+            postgres,
+            postgres_url,
+            temporal: None,
+            temporal_cli: None,
+            folder,
+            data,
+            look_at: Instant::now(),
+        })
     }
 
     fn start_temporal(&mut self, cli: &Path, stop: &Stop) -> anyhow::Result<()> {

@@ -30,7 +30,7 @@ pub struct Options {
     shoppers: u32,
 }
 
-const SHOPPERS: u32 = 12;
+const SHOPPERS: u32 = 24;
 
 /// Where the logs of a soak that found something lie, beside the shop's state.
 const KEPT_LOGS: &str = "soak-logs";

@@ -194,3 +194,82 @@ async fn swallow(deaf: &mut TcpStream) {
 fn reset(stream: TcpStream) {
     drop(stream.set_zero_linger());
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+    const A_WHILE: Duration = Duration::from_millis(200);
+
+    /// A proxy, and both ends of a connection through it.
+    async fn connected() -> (Proxy, TcpStream, TcpStream) {
+        let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::before(target.local_addr().unwrap()).await.unwrap();
+        let mut opener = TcpStream::connect(proxy.address).await.unwrap();
+        let (mut far, _) = target.accept().await.unwrap();
+        // What has arrived has been carried: both ways are open.
+        opener.write_all(b"a").await.unwrap();
+        assert_eq!(byte(&mut far).await.unwrap(), b'a');
+        (proxy, opener, far)
+    }
+
+    async fn byte(stream: &mut TcpStream) -> io::Result<u8> {
+        timeout(SOON, stream.read_u8()).await.expect("it does not hang")
+    }
+
+    async fn is_silent(stream: &mut TcpStream) -> bool {
+        timeout(A_WHILE, stream.read_u8()).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn a_black_hole_gives_back_what_it_took_and_nothing_before() {
+        let (proxy, mut opener, mut far) = connected().await;
+        proxy.set(Some(Trouble::BlackHole));
+        opener.write_all(b"b").await.unwrap();
+        assert!(is_silent(&mut far).await);
+        proxy.set(None);
+        assert_eq!(byte(&mut far).await.unwrap(), b'b');
+        assert!(proxy.disturbed() > 0);
+    }
+
+    #[tokio::test]
+    async fn half_open_one_end_hears_of_it_and_the_other_when_it_is_over() {
+        for opener_is_told in [true, false] {
+            let (proxy, mut opener, mut far) = connected().await;
+            proxy.set(Some(Trouble::HalfOpen { opener_is_told }));
+            let (told, deaf) =
+                if opener_is_told { (&mut opener, &mut far) } else { (&mut far, &mut opener) };
+            let heard = byte(told).await.unwrap_err();
+            assert_eq!(heard.kind(), io::ErrorKind::ConnectionReset);
+            deaf.write_all(b"c").await.unwrap();
+            assert!(is_silent(deaf).await);
+            proxy.set(None);
+            assert_eq!(byte(deaf).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reset_reaches_both_ends_and_whoever_comes_next() {
+        let (proxy, mut opener, mut far) = connected().await;
+        proxy.set(Some(Trouble::Reset));
+        for stream in [&mut opener, &mut far] {
+            assert_eq!(byte(stream).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        }
+        // One that was there already when it is reset, or one that was reset at once.
+        let next = async { byte(&mut TcpStream::connect(proxy.address).await?).await };
+        assert!(next.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_end_that_closes_has_its_last_words_carried() {
+        let (_proxy, mut opener, mut far) = connected().await;
+        opener.write_all(b"last words").await.unwrap();
+        drop(opener);
+        let mut heard = String::new();
+        timeout(SOON, far.read_to_string(&mut heard)).await.unwrap().unwrap();
+        assert_eq!(heard, "last words");
+    }
+}

@@ -76,10 +76,10 @@ impl Told {
             self.contradictions.push(format!("told of another order: {checkout}"));
         }
         self.acknowledged = true;
-        if let Some(total) = checkout["total"]["amount"].as_i64() {
-            if let Some(before) = self.total.replace(total).filter(|before| *before != total) {
-                self.contradictions.push(format!("told a total of {before}, and then of {total}"));
-            }
+        if let Some(total) = checkout["total"]["amount"].as_i64()
+            && let Some(before) = self.total.replace(total).filter(|before| *before != total)
+        {
+            self.contradictions.push(format!("told a total of {before}, and then of {total}"));
         }
         if let Some(earlier) = self.settled.clone().filter(|earlier| !may_follow(earlier, state)) {
             self.contradictions.push(format!("told {earlier}, and then {state}"));

@@ -200,3 +200,78 @@ async fn database(reader: &Reader<'_>, report: &Report) {
         report.broken(&format!("the database: {}", said.unwrap_or_default()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Two units, paid for.
+    fn told() -> Told {
+        let mut told = Told::new("a test".to_owned(), Uuid::nil(), vec![("mug".to_owned(), 2)]);
+        told.acknowledged = true;
+        told.tried_to_pay = true;
+        told
+    }
+
+    fn order(state: &str, quantity: u32) -> Value {
+        json!({"state": state, "lines": [{"sku": "mug", "quantity": quantity}]})
+    }
+
+    fn payment(captured: i64, refunded: i64, capturable: i64) -> Value {
+        json!({"captured": captured, "refunded": refunded, "amount_capturable": capturable})
+    }
+
+    fn broken(told: &Told, order: Option<Value>, payments: &[Value]) -> usize {
+        Case { told, order: order.as_ref(), payments }.broken().len()
+    }
+
+    #[test]
+    fn what_is_as_it_has_to_be_is_no_violation() {
+        let paid = [payment(2 * PRICE, 0, 0)];
+        assert_eq!(broken(&told(), Some(order("paid", 2)), &paid), 0);
+        let given_back = [payment(2 * PRICE, 2 * PRICE, 0)];
+        assert_eq!(broken(&told(), Some(order("expired", 2)), &given_back), 0);
+        let unheard = Told { acknowledged: false, ..told() };
+        assert_eq!(broken(&unheard, None, &[]), 0);
+    }
+
+    #[test]
+    fn money_that_is_not_as_the_order_says_is_found() {
+        let cases = [
+            ("paid", vec![]),
+            ("paid", vec![payment(PRICE, 0, 0)]),
+            ("paid", vec![payment(2 * PRICE, PRICE, 0)]),
+            ("paid", vec![payment(2 * PRICE, 0, 0), payment(0, 0, 0)]),
+            ("expired", vec![payment(2 * PRICE, 0, 0)]),
+            ("expired", vec![payment(0, 0, 2 * PRICE)]),
+        ];
+        for (state, payments) in cases {
+            assert_eq!(
+                broken(&told(), Some(order(state, 2)), &payments),
+                1,
+                "{state} {payments:?}"
+            );
+        }
+        let twice = [payment(2 * PRICE, 0, 0), payment(2 * PRICE, 0, 0)];
+        assert!(broken(&told(), Some(order("paid", 2)), &twice) > 0);
+    }
+
+    #[test]
+    fn what_was_told_and_did_not_stay_true_is_found() {
+        assert_eq!(broken(&told(), None, &[]), 1, "acknowledged, and lost");
+        assert_eq!(broken(&told(), Some(order("paying", 2)), &[]), 1, "not ended");
+        assert_eq!(broken(&told(), Some(order("expired", 1)), &[]), 1, "another quantity");
+        assert_eq!(broken(&told(), Some(order("cancelled", 2)), &[]), 1, "by nobody");
+        let settled = |state: &str| Told { settled: Some(state.to_owned()), ..told() };
+        assert_eq!(broken(&settled("confirmed"), Some(order("expired", 2)), &[]), 1);
+        assert_eq!(broken(&settled("expired"), Some(order("expired", 2)), &[]), 0);
+        let refused = Told { refusal: Some("out-of-stock".to_owned()), ..told() };
+        assert_eq!(broken(&refused, Some(order("expired", 2)), &[]), 1);
+        let not_paid_for = Told { tried_to_pay: false, ..told() };
+        let paid = [payment(2 * PRICE, 0, 0)];
+        assert_eq!(broken(&not_paid_for, Some(order("paid", 2)), &paid), 1);
+    }
+}

@@ -145,7 +145,11 @@ async fn look(
         report.broken(&format!("not at rest: {open}"));
     }
     for death in shop.deaths() {
-        report.line(&format!("unplanned: {death}"));
+        if death.is_at_start {
+            report.count("starts given up, for want of what is dead", 1);
+        } else {
+            report.broken(&death.what);
+        }
     }
     verdict::reach(&reader, told, report).await
 }

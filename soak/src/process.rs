@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -19,10 +19,22 @@ use tokio::{
 /// Between a death that nobody planned and the next start.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a process may take to find that what it stands on is not there, and give up.
+const GIVES_UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// A death that nobody planned.
+#[derive(Clone, Debug)]
+pub struct Death {
+    /// Who, when and how.
+    pub what: String,
+    /// Whether it may be: it ended by itself, with an error, before it had come up.
+    pub is_at_start: bool,
+}
+
 /// A process that is kept running.
 pub struct Kept {
     wanted: watch::Sender<bool>,
-    deaths: Arc<Mutex<Vec<String>>>,
+    deaths: Arc<Mutex<Vec<Death>>>,
 }
 
 impl Kept {
@@ -45,24 +57,23 @@ impl Kept {
     }
 
     /// The deaths that nobody planned.
-    pub fn deaths(&self) -> Vec<String> {
+    pub fn deaths(&self) -> Vec<Death> {
         self.deaths.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-async fn keep(
-    program: Program,
-    mut wanted: watch::Receiver<bool>,
-    deaths: Arc<Mutex<Vec<String>>>,
-) {
-    let note = |what: String| deaths.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+async fn keep(program: Program, mut wanted: watch::Receiver<bool>, deaths: Arc<Mutex<Vec<Death>>>) {
+    let note = |what: String, is_at_start: bool| {
+        let death = Death { what, is_at_start };
+        deaths.lock().unwrap_or_else(PoisonError::into_inner).push(death);
+    };
     while is_wanted(&mut wanted).await {
         let name = program.binary.file_name().unwrap_or_default().to_string_lossy();
         let started = Instant::now();
         let mut child = match spawn(&program) {
             Ok(child) => child,
             Err(error) => {
-                note(format!("{name} does not start: {error:#}"));
+                note(format!("{name} does not start: {error:#}"), false);
                 sleep(PAUSE).await;
                 continue;
             }
@@ -72,8 +83,11 @@ async fn keep(
             () = is_unwanted(&mut wanted) => None,
         };
         if let Some(status) = ended {
-            let lived = started.elapsed().as_secs_f64();
-            note(format!("{name} ended by itself after {lived:.1} s: {}", shown(status)));
+            let lived = started.elapsed();
+            let gave_up = status.as_ref().is_ok_and(|status| status.code() == Some(1));
+            let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            let what = format!("{name} ended by itself after {:.1} s: {how}", lived.as_secs_f64());
+            note(what, gave_up && lived < GIVES_UP_WITHIN);
             sleep(PAUSE).await;
         } else {
             drop(child.kill().await);
@@ -88,10 +102,6 @@ async fn is_wanted(wanted: &mut watch::Receiver<bool>) -> bool {
 
 async fn is_unwanted(wanted: &mut watch::Receiver<bool>) {
     drop(wanted.wait_for(|wanted| !*wanted).await);
-}
-
-fn shown(status: std::io::Result<ExitStatus>) -> String {
-    status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
 /// Starts a process that dies with us.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     plan::{Fault, Link, Trouble, Victim},
-    process::{Kept, run_to_end},
+    process::{Death, Kept, run_to_end},
     proxy::Proxy,
     servers::Record,
 };
@@ -160,7 +160,7 @@ impl Shop {
     }
 
     /// The deaths of our processes that nobody planned.
-    pub fn deaths(&self) -> Vec<String> {
+    pub fn deaths(&self) -> Vec<Death> {
         [&self.worker, &self.api, &self.sandbox].into_iter().flat_map(Kept::deaths).collect()
     }
 

@@ -37,7 +37,7 @@ use crate::{
 /// Products, the first of which are wanted more than there is of them.
 const PRODUCTS: u32 = 8;
 const SCARCE: u32 = 2;
-const SCARCE_UNITS: i64 = 40;
+const SCARCE_UNITS: i64 = 10;
 const ENOUGH_UNITS: i64 = 100_000;
 /// How long the rest may take once the faults are over, all in all.
 const ENDS_WITHIN: Duration = Duration::from_mins(10);

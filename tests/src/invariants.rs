@@ -13,18 +13,26 @@ use crate::{Shop, http_client};
 /// # Panics
 /// When something is not as it has to be.
 pub async fn assert_invariants(shop: &Shop) {
-    let database = shop.database().await;
-    assert_stock_adds_up(&database).await;
-    assert_every_event_has_its_version(&database).await;
+    assert_invariants_of(&shop.database().await, &shop.sandbox_url()).await;
+}
+
+/// The same for a shop that somebody else has opened: its database, as the owner, and the address
+/// of its sandbox.
+///
+/// # Panics
+/// When something is not as it has to be.
+pub async fn assert_invariants_of(database: &PgPool, sandbox_url: &str) {
+    assert_stock_adds_up(database).await;
+    assert_every_event_has_its_version(database).await;
     let ledger: Value = http_client()
-        .get(format!("{}/sandbox/ledger", shop.sandbox_url()))
+        .get(format!("{sandbox_url}/sandbox/ledger"))
         .send()
         .await
         .unwrap()
         .json()
         .await
         .unwrap();
-    assert_money_agrees(&database, &ledger).await;
+    assert_money_agrees(database, &ledger).await;
 }
 
 /// `held` is the sum of open holds, `sold` of committed ones, nothing is negative or oversold.

@@ -5,6 +5,7 @@
 //! own; tests that share one differ by the products that they make in it.
 #![allow(clippy::unwrap_used, reason = "a harness that can't go on fails the test")]
 
+mod chance;
 mod client;
 mod invariants;
 mod operator;
@@ -13,12 +14,15 @@ mod servers;
 mod shop;
 mod shopper;
 mod wait;
+mod wire;
 
+pub use chance::Chance;
 pub use client::http_client;
-pub use invariants::assert_invariants;
+pub use invariants::{assert_invariants, assert_invariants_of};
 pub use operator::Operator;
 pub use process::{Process, Program};
 pub use servers::Servers;
 pub use shop::{Running, Shop, ShopOptions};
 pub use shopper::{Reply, Shopper};
 pub use wait::{eventually, within};
+pub use wire::on_the_wire;

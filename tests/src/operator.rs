@@ -16,7 +16,13 @@ pub struct Operator {
 
 impl Operator {
     pub(crate) fn new(url: String) -> Self {
-        Self { url, token: OPERATOR_TOKEN.to_owned(), http: http_client() }
+        Self::at(url, OPERATOR_TOKEN.to_owned())
+    }
+
+    /// Somebody with this token at the listener `url`, `http://host:port`.
+    #[must_use]
+    pub fn at(url: String, token: String) -> Self {
+        Self { url, token, http: http_client() }
     }
 
     /// The listener's address, `http://host:port`.

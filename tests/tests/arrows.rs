@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 /// Our crates, and which others of ours each may name in its manifest.
-const MAY_NAME: [(&str, &[&str]); 13] = [
+const MAY_NAME: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("workflows", &["domain"]),
     ("activities", &["domain", "workflows"]),
@@ -24,6 +24,8 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
     // Holds the decisions that the product makes against every interleaving, and needs no more.
     ("model", &["domain"]),
     ("xtask", &[]),
+    // Looks at all of it from outside.
+    ("soak", &["domain", "startup", "system-tests"]),
     // These two look at all of it.
     ("bench", EVERYTHING),
     ("system-tests", EVERYTHING),

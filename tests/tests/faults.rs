@@ -9,7 +9,6 @@
 mod faults {
     mod books;
     mod buying;
-    mod chance;
     mod forgotten_keys;
     mod front;
     mod hang_ups;

@@ -13,7 +13,9 @@ mod prepare;
 mod progress;
 mod runner;
 mod servers;
+mod service;
 mod settings;
+mod soak;
 mod stop;
 mod suite;
 mod task;
@@ -45,6 +47,8 @@ enum Command {
     Check,
     /// Measures, as ratios within one run.
     Bench(bench::Options),
+    /// Shakes a shop with faults for a while, and checks what came of every order.
+    Soak(soak::Options),
     /// Regenerates .sqlx after a change of SQL.
     Prepare,
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Servers => servers::run(),
         Command::Check => check::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Prepare => prepare::run(),
     };
     match done {

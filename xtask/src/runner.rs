@@ -26,12 +26,23 @@ pub fn run(what: &str, command: &mut Command, stop: &Stop) -> anyhow::Result<()>
 
 /// Runs `command` to its end.
 pub fn status(what: &str, command: &mut Command, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    status_beside(what, command, stop, || Ok(()))
+}
+
+/// Runs `command` to its end, and does `meanwhile` ten times a second.
+pub fn status_beside(
+    what: &str,
+    command: &mut Command,
+    stop: &Stop,
+    mut meanwhile: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<ExitStatus> {
     stop.check()?;
     // A group of its own, so that stopping it stops what it has started.
     command.process_group(0);
     let mut child = Guard(command.spawn().with_context(|| cannot_start(what, command))?);
     let mut ended = None;
     stop.wait_for(Duration::MAX, || {
+        meanwhile()?;
         ended = child.0.try_wait()?;
         Ok(ended.is_some())
     })?;

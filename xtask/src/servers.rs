@@ -4,17 +4,13 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 
 use crate::{
-    children::{Record, Running},
-    cluster, places, ports,
-    stop::Stop,
-    task::Task,
-    temporal,
+    children::Record, cluster, places, ports, service::Service, stop::Stop, task::Task, temporal,
 };
 
 /// How much a crash of the whole machine may cost.
@@ -28,12 +24,14 @@ pub enum Durability {
 
 /// Postgres, and Temporal where it was asked for. Dropped, they stop and their state goes.
 pub struct Servers {
-    postgres: cluster::Cluster,
-    temporal: Option<(Running, SocketAddr)>,
+    postgres: Service,
+    postgres_url: String,
+    temporal: Option<(Service, SocketAddr)>,
     temporal_cli: Option<PathBuf>,
-    record: Record,
     folder: PathBuf,
     data: PathBuf,
+    /// When is looked again for what has died.
+    look_at: Instant,
 }
 
 impl Servers {
@@ -67,25 +65,76 @@ impl Servers {
             Durability::Processes => &["fsync=off", "full_page_writes=off"],
         };
         let log = folder.join("logs/postgres.log");
-        let postgres = binaries.start(&data, &log, further, &task.stop)?;
+        let cluster = binaries.start(&data, &log, further, &task.stop)?;
+        let (address, postgres_url) = (cluster.address, cluster.url(""));
+        let restart = {
+            let (data, log) = (data.clone(), log.clone());
+            move || binaries.server(&data, address, &log, further)
+        };
         let record = Record::at(folder.join("running"));
-        record.write([&postgres.server].into_iter())?;
-        Ok(Self { postgres, temporal: None, temporal_cli: None, record, folder, data })
+        record.write([&cluster.server].into_iter())?;
+        let postgres = Service::new(cluster.server, Box::new(restart), log);
+        Ok(Self {
+            postgres,
+            postgres_url,
+            temporal: None,
+            temporal_cli: None,
+            folder,
+            data,
+            look_at: Instant::now(),
+        })
     }
 
     fn start_temporal(&mut self, cli: &Path, stop: &Stop) -> anyhow::Result<()> {
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()?));
-        let start = temporal::Start {
-            cli,
-            address,
-            ui: None,
-            file: &self.folder.join("temporal.db"),
-            log: &self.folder.join("logs/temporal.log"),
+        let (cli, file) = (cli.to_path_buf(), self.folder.join("temporal.db"));
+        let log = self.folder.join("logs/temporal.log");
+        let process = {
+            let log = log.clone();
+            move |stop: Option<&Stop>| {
+                let start =
+                    temporal::Start { cli: &cli, address, ui: None, file: &file, log: &log };
+                match stop {
+                    Some(stop) => temporal::start(&start, stop),
+                    None => temporal::process(&start),
+                }
+            }
         };
-        let server = temporal::start(&start, stop)?;
-        self.record.write([&self.postgres.server, &server].into_iter())?;
-        self.temporal = Some((server, address));
-        Ok(())
+        let running = process(Some(stop))?;
+        let service = Service::new(running, Box::new(move || process(None)), log);
+        self.temporal = Some((service, address));
+        self.write_record()
+    }
+
+    fn services(&mut self) -> impl Iterator<Item = &mut Service> {
+        let temporal = self.temporal.iter_mut().map(|(service, _)| service);
+        std::iter::once(&mut self.postgres).chain(temporal)
+    }
+
+    fn write_record(&mut self) -> anyhow::Result<()> {
+        let record = Record::at(self.record());
+        record.write(self.services().map(|service| &service.running))
+    }
+
+    /// Starts again what has died since the last look, unless it dies too soon to try at once.
+    pub fn look_after(&mut self) -> anyhow::Result<()> {
+        if Instant::now() < self.look_at {
+            return Ok(());
+        }
+        let mut pause = None;
+        for service in self.services() {
+            if let Some(status) = service.running.ended()? {
+                pause = pause.max(Some(service.bring_back(status)?));
+            }
+        }
+        let Some(pause) = pause else { return Ok(()) };
+        self.look_at = Instant::now() + pause;
+        self.write_record()
+    }
+
+    /// The file that says which process is which server now, a line each: name, pid, start time.
+    pub fn record(&self) -> PathBuf {
+        self.folder.join("running")
     }
 
     /// A folder that goes with the servers.
@@ -95,7 +144,7 @@ impl Servers {
 
     /// The URL of a database.
     pub fn database_url(&self, name: &str) -> String {
-        self.postgres.url(name)
+        format!("{}{name}", self.postgres_url)
     }
 
     /// What tests and benchmarks find in their environment.
@@ -116,7 +165,12 @@ impl Servers {
 
     /// Keeps the logs for whoever has to find out what went wrong; answers where they are.
     pub fn keep_logs(&self) -> anyhow::Result<PathBuf> {
-        let kept = places::state().join("test-logs");
+        self.keep_logs_in("test-logs")
+    }
+
+    /// The same, in a folder of this name beside the shop's state.
+    pub fn keep_logs_in(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let kept = places::state().join(name);
         drop(fs::remove_dir_all(&kept));
         fs::rename(self.folder.join("logs"), &kept)
             .with_context(|| format!("keep the logs in {}", kept.display()))?;
@@ -127,9 +181,9 @@ impl Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         if let Some((temporal, _)) = &mut self.temporal {
-            temporal.stop();
+            temporal.running.stop();
         }
-        self.postgres.server.stop();
+        self.postgres.running.stop();
         drop(fs::remove_dir_all(&self.data));
         drop(fs::remove_dir_all(&self.folder));
     }

@@ -24,6 +24,15 @@ impl Count {
         Ok(())
     }
 
+    /// Counts something that passed or failed as a whole.
+    pub fn one(&mut self, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+
     /// `test result: ok. 12 passed; 0 failed; …`
     fn cargo_line(&mut self, line: &str) {
         let Some((_, counts)) =

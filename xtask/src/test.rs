@@ -8,6 +8,7 @@ use nix::unistd::Uid;
 use crate::{
     alerts, check, places, prepare, runner,
     servers::{Durability, Servers},
+    soak,
     suite::{self, Count},
     task::Task,
 };
@@ -29,7 +30,13 @@ pub fn run() -> anyhow::Result<()> {
         eprintln!("what the processes under test said is in {}", servers.keep_logs()?.display());
     }
     drop(servers);
-    counted.conclude(passed?)
+    let passed = passed?;
+    let soaked = soak::one_minute(&task);
+    counted.one(soaked.is_ok());
+    if let Err(error) = &soaked {
+        eprintln!("{error:#}");
+    }
+    counted.conclude(passed && soaked.is_ok())
 }
 
 /// Runs one suite after the other, whatever becomes of each; false when one has failed.

@@ -14,6 +14,7 @@ use crate::{
     children::{Record, Running},
     cluster::{self, Binaries},
     places, ports, runner,
+    service::{Restart, Service},
     settings::{READY_WITHIN, Settings},
     stop::{Stop, Stopped},
     task::Task,
@@ -32,18 +33,6 @@ pub struct Options {
     /// Runs API and worker as two processes instead of one.
     #[arg(long)]
     split: bool,
-}
-
-/// How a process that has died is started again.
-type Restart = Box<dyn Fn() -> anyhow::Result<Running>>;
-
-/// A process that has to run for as long as the shop does.
-struct Service {
-    running: Running,
-    restart: Restart,
-    log: PathBuf,
-    /// Deaths within the first seconds of a life, one after the other.
-    early_deaths: u32,
 }
 
 /// Everything that was started, in this order.
@@ -274,7 +263,7 @@ impl Shop {
     }
 
     fn keep(&mut self, running: Running, restart: Restart, log: PathBuf) -> anyhow::Result<()> {
-        self.services.push(Service { running, restart, log, early_deaths: 0 });
+        self.services.push(Service::new(running, restart, log));
         self.record.write(self.services.iter().map(|service| &service.running))
     }
 
@@ -302,27 +291,12 @@ impl Shop {
     }
 }
 
-impl Service {
-    /// Starts it again; answers how long to wait before looking again, longer each time that it
-    /// has died young.
-    fn bring_back(&mut self, status: std::process::ExitStatus) -> anyhow::Result<Duration> {
-        let name = self.running.name;
-        let young = self.running.age() < Duration::from_secs(10);
-        self.early_deaths = if young { self.early_deaths + 1 } else { 0 };
-        eprintln!(
-            "{name} has died ({status}): starting it again; its log is {}",
-            self.log.display()
-        );
-        self.running = (self.restart)().with_context(|| format!("start {name} again"))?;
-        println!("restarted {name}");
-        Ok(Duration::from_millis(200) * 2u32.saturating_pow(self.early_deaths.min(6)))
-    }
-}
-
 fn build(release: bool, task: &Task) -> anyhow::Result<()> {
     task.progress.begin("building (the first time takes some minutes)");
     let mut cargo = places::cargo();
-    cargo.args(["build", "--workspace", "--exclude", "xtask", "--exclude", "bench", "--bins"]);
+    cargo.args(["build", "--workspace", "--bins"]);
+    // What measures the shop, or shakes it, is no part of it.
+    cargo.args(["--exclude", "xtask", "--exclude", "bench", "--exclude", "soak"]);
     if release {
         cargo.arg("--release");
     }

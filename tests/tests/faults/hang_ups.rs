@@ -9,14 +9,13 @@ use reqwest::Method;
 use serde_json::json;
 use sha2::Sha256;
 use sqlx::PgPool;
-use system_tests::{Shop, Shopper, assert_invariants, eventually};
+use system_tests::{Chance, Shop, Shopper, assert_invariants, eventually, on_the_wire};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 use uuid::Uuid;
 
 use super::{
     buying,
-    chance::Chance,
     sessions::{Watch, idle_in_transaction},
 };
 
@@ -117,22 +116,6 @@ async fn send_and_hang_up(request: reqwest::Request, chance: &mut Chance) {
     // The pause is the fault: it decides how far the server gets.
     tokio::time::sleep(Duration::from_micros(chance.below(25_000))).await;
     drop(connection);
-}
-
-fn on_the_wire(request: &reqwest::Request) -> Vec<u8> {
-    let url = request.url();
-    let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-    let headers = request.headers().iter();
-    let lines = [
-        format!("{} {} HTTP/1.1", request.method(), url.path()),
-        format!("host: {}", url.authority()),
-        format!("content-length: {}", body.len()),
-    ];
-    let given = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
-    let head: Vec<_> = lines.into_iter().chain(given).collect();
-    let mut bytes = format!("{}\r\n\r\n", head.join("\r\n")).into_bytes();
-    bytes.extend_from_slice(body);
-    bytes
 }
 
 /// The same requests, from somebody who wants to know.

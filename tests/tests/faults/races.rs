@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::Method;
 use serde_json::json;
-use system_tests::{Reply, Shop, ShopOptions, Shopper, assert_invariants, eventually};
+use system_tests::{Chance, Reply, Shop, ShopOptions, Shopper, assert_invariants, eventually};
 use tokio::{task::JoinSet, time::sleep};
 use uuid::Uuid;
 
-use super::{buying, chance::Chance};
+use super::buying;
 
 /// Orders at once.
 const ORDERS: u64 = 12;

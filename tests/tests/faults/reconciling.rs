@@ -6,13 +6,14 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually, http_client};
+use system_tests::{
+    Chance, Shop, ShopOptions, Shopper, assert_invariants, eventually, http_client,
+};
 use temporalio_client::schedules::{ScheduleOverlapPolicy, TriggerScheduleOptions};
 use uuid::Uuid;
 
 use super::{
     buying,
-    chance::Chance,
     mishaps::Moment,
     paths::{Order, Path, Stage},
     temporal::{self, SOON, Temporal},

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 
 use activities::Database;
 use sqlx::{Connection, Executor, PgConnection};
-use system_tests::Servers;
+use system_tests::{Chance, Servers};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-
-use super::chance::Chance;
 
 /// How many callers are dropped, and how many write after them.
 const ROUNDS: i64 = 1_000;

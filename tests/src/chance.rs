@@ -8,7 +8,15 @@ use std::env;
 pub struct Chance(u64);
 
 impl Chance {
+    /// The sequence of this seed.
+    #[must_use]
+    pub const fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Begins with a seed of this run's own, or with the one of an earlier run.
+    #[expect(clippy::print_stdout, reason = "what a test prints is shown when it fails")]
+    #[must_use]
     pub fn seeded() -> Self {
         let given = env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
@@ -17,6 +25,7 @@ impl Chance {
     }
 
     /// Another sequence, for the `number`th of those who go on at the same time.
+    #[must_use]
     pub fn branch(&self, number: u64) -> Self {
         let mut branch = Self(self.0 ^ number.wrapping_mul(0xd134_2543_de82_ef95));
         branch.next();

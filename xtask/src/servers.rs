@@ -12,9 +12,8 @@ use anyhow::Context;
 use crate::{
     children::{Record, Running},
     cluster, places, ports,
-    stop::Stop,
     task::Task,
-    temporal,
+    temporal::{self, Choice},
 };
 
 /// How much a crash of the whole machine may cost.
@@ -26,11 +25,18 @@ pub enum Durability {
     Processes,
 }
 
+/// A Temporal server that runs.
+struct Temporal {
+    running: Running,
+    address: SocketAddr,
+    kept_in: String,
+    cli: PathBuf,
+}
+
 /// Postgres, and Temporal where it was asked for. Dropped, they stop and their state goes.
 pub struct Servers {
     postgres: cluster::Cluster,
-    temporal: Option<(Running, SocketAddr)>,
-    temporal_cli: Option<PathBuf>,
+    temporal: Option<Temporal>,
     record: Record,
     folder: PathBuf,
     data: PathBuf,
@@ -43,12 +49,12 @@ impl Servers {
     }
 
     /// Starts Postgres and Temporal.
-    pub fn all(durability: Durability, task: &Task) -> anyhow::Result<Self> {
-        let cli = temporal::cli(task)?;
+    pub fn all(durability: Durability, choice: Choice, task: &Task) -> anyhow::Result<Self> {
+        let programs = temporal::Programs::of(choice.profile, task)?;
         let mut servers = Self::start_postgres(durability, task)?;
-        servers.start_temporal(&cli, &task.stop)?;
-        servers.temporal_cli = Some(cli);
-        task.progress.done("Postgres and Temporal run, fresh");
+        servers.start_temporal(programs, choice, task)?;
+        let kept_in = servers.temporal_kept_in().unwrap_or_default();
+        task.progress.done(&format!("Postgres and Temporal (in {kept_in}) run, fresh"));
         Ok(servers)
     }
 
@@ -70,22 +76,34 @@ impl Servers {
         let postgres = binaries.start(&data, &log, further, &task.stop)?;
         let record = Record::at(folder.join("running"));
         record.write([&postgres.server].into_iter())?;
-        Ok(Self { postgres, temporal: None, temporal_cli: None, record, folder, data })
+        Ok(Self { postgres, temporal: None, record, folder, data })
     }
 
-    fn start_temporal(&mut self, cli: &Path, stop: &Stop) -> anyhow::Result<()> {
+    fn start_temporal(
+        &mut self,
+        programs: temporal::Programs,
+        choice: Choice,
+        task: &Task,
+    ) -> anyhow::Result<()> {
+        let cli = programs.cli().to_path_buf();
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()?));
-        let start = temporal::Start {
-            cli,
-            address,
+        let place = temporal::Place {
+            frontend: address,
             ui: None,
-            file: &self.folder.join("temporal.db"),
-            log: &self.folder.join("logs/temporal.log"),
+            state: &self.folder,
+            logs: &self.folder.join("logs"),
+            postgres: Some(&self.postgres.access),
         };
-        let server = temporal::start(&start, stop)?;
-        self.record.write([&self.postgres.server, &server].into_iter())?;
-        self.temporal = Some((server, address));
+        let temporal = temporal::Server::prepare(programs, choice, &place, task)?;
+        let running = temporal.start(&task.stop)?;
+        self.record.write([&self.postgres.server, &running].into_iter())?;
+        self.temporal = Some(Temporal { running, address, kept_in: temporal.kept_in(), cli });
         Ok(())
+    }
+
+    /// What Temporal keeps its state in, for the reader.
+    pub fn temporal_kept_in(&self) -> Option<&str> {
+        self.temporal.as_ref().map(|temporal| temporal.kept_in.as_str())
     }
 
     /// A folder that goes with the servers.
@@ -95,7 +113,7 @@ impl Servers {
 
     /// The URL of a database.
     pub fn database_url(&self, name: &str) -> String {
-        self.postgres.url(name)
+        self.postgres.access.url(name)
     }
 
     /// What tests and benchmarks find in their environment.
@@ -105,11 +123,10 @@ impl Servers {
             ("TEST_BINARIES", binaries.to_string_lossy().into_owned()),
             ("TEST_LOGS", self.folder.join("logs").to_string_lossy().into_owned()),
         ];
-        if let Some((_, address)) = &self.temporal {
-            variables.push(("TEST_TEMPORAL_ADDRESS", address.to_string()));
-        }
-        if let Some(cli) = &self.temporal_cli {
-            variables.push(("TEST_TEMPORAL_CLI", cli.to_string_lossy().into_owned()));
+        if let Some(temporal) = &self.temporal {
+            let cli = temporal.cli.to_string_lossy().into_owned();
+            variables.push(("TEST_TEMPORAL_ADDRESS", temporal.address.to_string()));
+            variables.push(("TEST_TEMPORAL_CLI", cli));
         }
         variables
     }
@@ -126,8 +143,8 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        if let Some((temporal, _)) = &mut self.temporal {
-            temporal.stop();
+        if let Some(temporal) = &mut self.temporal {
+            temporal.running.stop();
         }
         self.postgres.server.stop();
         drop(fs::remove_dir_all(&self.data));
@@ -157,7 +174,7 @@ fn end_leftovers(task: &Task) -> anyhow::Result<()> {
 /// `cargo xtask servers`
 pub fn run() -> anyhow::Result<()> {
     let task = Task::of(2)?;
-    let servers = Servers::all(Durability::Processes, &task)?;
+    let servers = Servers::all(Durability::Processes, Choice::default(), &task)?;
     task.progress.finish();
     for (name, value) in servers.environment(&places::binaries(false)) {
         println!("export {name}={value}");

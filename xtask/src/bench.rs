@@ -6,6 +6,7 @@ use crate::{
     places, runner,
     servers::{Durability, Servers},
     task::Task,
+    temporal::Choice,
     test::install_for_node,
 };
 
@@ -28,6 +29,9 @@ pub struct Options {
     /// How many events the funnel is made of.
     #[arg(long)]
     events: Option<u64>,
+
+    #[command(flatten)]
+    temporal: Choice,
 }
 
 impl Options {
@@ -38,13 +42,15 @@ impl Options {
 
 /// Measures and prints. A goal that is missed is printed, not failed.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    options.temporal.check()?;
     let task = Task::of(3)?;
     build(options, &task)?;
     install_for_node(&task)?;
     // As durable as the shop: what is measured survives a power cut.
-    let servers = Servers::all(Durability::AsTheShop, &task)?;
+    let servers = Servers::all(Durability::AsTheShop, options.temporal, &task)?;
     // `bench` prints on its own from here on.
     task.progress.finish();
+    println!("Temporal keeps its state in {}", servers.temporal_kept_in().unwrap_or_default());
     let mut measure = measure(options, &servers);
     let measured = runner::run("bench", &mut measure, &task.stop);
     if measured.is_err() && !task.stop.asked() {

@@ -38,14 +38,30 @@ pub struct Binaries {
 pub struct Cluster {
     /// Its server.
     pub server: Running,
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// How to reach it.
+    pub access: Access,
 }
 
-impl Cluster {
+/// How a cluster is reached.
+#[derive(Clone)]
+pub struct Access {
+    /// Where it listens.
+    pub address: SocketAddr,
+    psql: PathBuf,
+}
+
+impl Access {
     /// The database of this name, as its owner.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{OWNER}@{}/{database}", self.address)
+    }
+
+    /// Runs a statement in a database, as the cluster's owner.
+    pub fn execute(&self, database: &str, statement: &str, stop: &Stop) -> anyhow::Result<()> {
+        let mut psql = Command::new(&self.psql);
+        psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", statement]);
+        psql.arg(self.url(database));
+        runner::lines("psql", &mut psql, stop, |_| {})
     }
 }
 
@@ -187,7 +203,8 @@ impl Binaries {
     ) -> anyhow::Result<Cluster> {
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()?));
         let server = self.server(data, address, log, further)?;
-        let mut cluster = Cluster { server, address };
+        let access = Access { address, psql: self.psql() };
+        let mut cluster = Cluster { server, access };
         let ready = self.command_path("pg_isready");
         let port = address.port().to_string();
         let up = stop.wait_for(Duration::from_secs(60), || {
@@ -225,6 +242,12 @@ impl Binaries {
         }
         // SIGINT is Postgres's fast shutdown: it does not wait for clients to leave.
         Ok(Running::start("postgres", postgres, log)?.stopped_by(Signal::SIGINT))
+    }
+
+    /// The client that came with the server, or the one on PATH.
+    fn psql(&self) -> PathBuf {
+        let ours = self.command_path("psql");
+        if ours.exists() { ours } else { PathBuf::from("psql") }
     }
 
     fn command_path(&self, program: &str) -> PathBuf {

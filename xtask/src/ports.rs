@@ -14,6 +14,15 @@ pub fn free() -> anyhow::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
+/// As many of them as are asked for, each another one.
+pub fn several_free(count: usize) -> anyhow::Result<Vec<u16>> {
+    let listeners: Vec<_> = (0..count)
+        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
+        .collect::<Result<_, _>>()
+        .context("find free ports")?;
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}
+
 /// Reads an address and makes sure that it can be listened on; port 0 becomes a free one.
 pub fn claim(setting: &str, text: &str) -> anyhow::Result<SocketAddr> {
     let address: SocketAddr = text.parse().with_context(|| {

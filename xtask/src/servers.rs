@@ -10,7 +10,12 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    children::Record, cluster, places, ports, service::Service, stop::Stop, task::Task, temporal,
+    children::Record,
+    cluster::{self, Access},
+    places, ports,
+    service::Service,
+    task::Task,
+    temporal::{self, Choice},
 };
 
 /// How much a crash of the whole machine may cost.
@@ -22,12 +27,19 @@ pub enum Durability {
     Processes,
 }
 
+/// A Temporal server that runs.
+struct Temporal {
+    service: Service,
+    address: SocketAddr,
+    kept_in: String,
+    cli: PathBuf,
+}
+
 /// Postgres, and Temporal where it was asked for. Dropped, they stop and their state goes.
 pub struct Servers {
     postgres: Service,
-    postgres_url: String,
-    temporal: Option<(Service, SocketAddr)>,
-    temporal_cli: Option<PathBuf>,
+    access: Access,
+    temporal: Option<Temporal>,
     folder: PathBuf,
     data: PathBuf,
     /// When is looked again for what has died.
@@ -41,12 +53,12 @@ impl Servers {
     }
 
     /// Starts Postgres and Temporal.
-    pub fn all(durability: Durability, task: &Task) -> anyhow::Result<Self> {
-        let cli = temporal::cli(task)?;
+    pub fn all(durability: Durability, choice: Choice, task: &Task) -> anyhow::Result<Self> {
+        let programs = temporal::Programs::of(choice.profile, task)?;
         let mut servers = Self::start_postgres(durability, task)?;
-        servers.start_temporal(&cli, &task.stop)?;
-        servers.temporal_cli = Some(cli);
-        task.progress.done("Postgres and Temporal run, fresh");
+        servers.start_temporal(programs, choice, task)?;
+        let kept_in = servers.temporal_kept_in().unwrap_or_default();
+        task.progress.done(&format!("Postgres and Temporal (in {kept_in}) run, fresh"));
         Ok(servers)
     }
 
@@ -66,7 +78,7 @@ impl Servers {
         };
         let log = folder.join("logs/postgres.log");
         let cluster = binaries.start(&data, &log, further, &task.stop)?;
-        let (address, postgres_url) = (cluster.address, cluster.url(""));
+        let address = cluster.access.address;
         let restart = {
             let (data, log) = (data.clone(), log.clone());
             move || binaries.server(&data, address, &log, further)
@@ -74,40 +86,34 @@ impl Servers {
         let record = Record::at(folder.join("running"));
         record.write([&cluster.server].into_iter())?;
         let postgres = Service::new(cluster.server, Box::new(restart), log);
-        Ok(Self {
-            postgres,
-            postgres_url,
-            temporal: None,
-            temporal_cli: None,
-            folder,
-            data,
-            look_at: Instant::now(),
-        })
+        let (access, look_at) = (cluster.access, Instant::now());
+        Ok(Self { postgres, access, temporal: None, folder, data, look_at })
     }
 
-    fn start_temporal(&mut self, cli: &Path, stop: &Stop) -> anyhow::Result<()> {
+    fn start_temporal(
+        &mut self,
+        programs: temporal::Programs,
+        choice: Choice,
+        task: &Task,
+    ) -> anyhow::Result<()> {
+        let cli = programs.cli().to_path_buf();
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()?));
-        let (cli, file) = (cli.to_path_buf(), self.folder.join("temporal.db"));
-        let log = self.folder.join("logs/temporal.log");
-        let process = {
-            let log = log.clone();
-            move |stop: Option<&Stop>| {
-                let start =
-                    temporal::Start { cli: &cli, address, ui: None, file: &file, log: &log };
-                match stop {
-                    Some(stop) => temporal::start(&start, stop),
-                    None => temporal::process(&start),
-                }
-            }
+        let place = temporal::Place {
+            frontend: address,
+            ui: None,
+            state: &self.folder,
+            logs: &self.folder.join("logs"),
+            postgres: Some(&self.access),
         };
-        let running = process(Some(stop))?;
-        let service = Service::new(running, Box::new(move || process(None)), log);
-        self.temporal = Some((service, address));
+        let server = temporal::Server::prepare(programs, choice, &place, task)?;
+        let (running, kept_in, log) = (server.start(&task.stop)?, server.kept_in(), server.log());
+        let service = Service::new(running, Box::new(move || server.process()), log);
+        self.temporal = Some(Temporal { service, address, kept_in, cli });
         self.write_record()
     }
 
     fn services(&mut self) -> impl Iterator<Item = &mut Service> {
-        let temporal = self.temporal.iter_mut().map(|(service, _)| service);
+        let temporal = self.temporal.iter_mut().map(|temporal| &mut temporal.service);
         std::iter::once(&mut self.postgres).chain(temporal)
     }
 
@@ -137,6 +143,11 @@ impl Servers {
         self.folder.join("running")
     }
 
+    /// What Temporal keeps its state in, for the reader.
+    pub fn temporal_kept_in(&self) -> Option<&str> {
+        self.temporal.as_ref().map(|temporal| temporal.kept_in.as_str())
+    }
+
     /// A folder that goes with the servers.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -144,7 +155,7 @@ impl Servers {
 
     /// The URL of a database.
     pub fn database_url(&self, name: &str) -> String {
-        format!("{}{name}", self.postgres_url)
+        self.access.url(name)
     }
 
     /// What tests and benchmarks find in their environment.
@@ -154,11 +165,10 @@ impl Servers {
             ("TEST_BINARIES", binaries.to_string_lossy().into_owned()),
             ("TEST_LOGS", self.folder.join("logs").to_string_lossy().into_owned()),
         ];
-        if let Some((_, address)) = &self.temporal {
-            variables.push(("TEST_TEMPORAL_ADDRESS", address.to_string()));
-        }
-        if let Some(cli) = &self.temporal_cli {
-            variables.push(("TEST_TEMPORAL_CLI", cli.to_string_lossy().into_owned()));
+        if let Some(temporal) = &self.temporal {
+            let cli = temporal.cli.to_string_lossy().into_owned();
+            variables.push(("TEST_TEMPORAL_ADDRESS", temporal.address.to_string()));
+            variables.push(("TEST_TEMPORAL_CLI", cli));
         }
         variables
     }
@@ -180,8 +190,8 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        if let Some((temporal, _)) = &mut self.temporal {
-            temporal.running.stop();
+        if let Some(temporal) = &mut self.temporal {
+            temporal.service.running.stop();
         }
         self.postgres.running.stop();
         drop(fs::remove_dir_all(&self.data));
@@ -211,7 +221,7 @@ fn end_leftovers(task: &Task) -> anyhow::Result<()> {
 /// `cargo xtask servers`
 pub fn run() -> anyhow::Result<()> {
     let task = Task::of(2)?;
-    let servers = Servers::all(Durability::Processes, &task)?;
+    let servers = Servers::all(Durability::Processes, Choice::default(), &task)?;
     task.progress.finish();
     for (name, value) in servers.environment(&places::binaries(false)) {
         println!("export {name}={value}");

@@ -12,6 +12,7 @@ use crate::{
     places, runner,
     servers::{Durability, Servers},
     task::Task,
+    temporal::Choice,
 };
 
 /// What a soak can be asked for.
@@ -53,7 +54,7 @@ pub fn one_minute(task: &Task) -> anyhow::Result<()> {
 }
 
 fn soak(options: &Options, task: &Task) -> anyhow::Result<()> {
-    let mut servers = Servers::all(Durability::Processes, task)?;
+    let mut servers = Servers::all(Durability::Processes, Choice::default(), task)?;
     // `soak` prints on its own from here on.
     task.progress.finish();
     let mut command = command(options, &servers);

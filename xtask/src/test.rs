@@ -11,6 +11,7 @@ use crate::{
     soak,
     suite::{self, Count},
     task::Task,
+    temporal::Choice,
 };
 
 /// The folders of tests that are written for Node.
@@ -22,7 +23,7 @@ pub fn run() -> anyhow::Result<()> {
     check::formatting(&task)?;
     check::lints(&task)?;
     build(&task)?;
-    let servers = Servers::all(Durability::Processes, &task)?;
+    let servers = Servers::all(Durability::Processes, Choice::default(), &task)?;
     let mut counted = Count::default();
     let passed = suites(&servers, &task, &mut counted);
     task.progress.finish();

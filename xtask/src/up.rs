@@ -12,13 +12,13 @@ use anyhow::{Context, bail};
 
 use crate::{
     children::{Record, Running},
-    cluster::{self, Binaries},
+    cluster::{self, Access, Binaries},
     places, ports, runner,
     service::{Restart, Service},
     settings::{READY_WITHIN, Settings},
     stop::{Stop, Stopped},
     task::Task,
-    temporal,
+    temporal::{self, Choice},
 };
 
 /// What `up` can be asked for.
@@ -33,6 +33,8 @@ pub struct Options {
     /// Runs API and worker as two processes instead of one.
     #[arg(long)]
     split: bool,
+    #[command(flatten)]
+    temporal: Choice,
 }
 
 /// Everything that was started, in this order.
@@ -81,6 +83,7 @@ fn start(options: &Options, task: &Task) -> anyhow::Result<(Shop, Settings)> {
         task.progress.done(&format!("ended what an earlier run left behind: {}", left.join(", ")));
     }
     let mut settings = Settings::read()?;
+    options.temporal.check_against(&settings)?;
     let binaries = match settings.database_url {
         Some(_) => None,
         None => Some(cluster::binaries(task)?),
@@ -90,17 +93,38 @@ fn start(options: &Options, task: &Task) -> anyhow::Result<(Shop, Settings)> {
         // The token went with the rest.
         settings = Settings::read()?;
     }
-    let cli = settings.own_temporal.map(|_| temporal::cli(task)).transpose()?;
+    let temporal = match settings.own_temporal {
+        None => None,
+        Some(own) => {
+            options.temporal.check_state(&state)?;
+            Some((temporal::Programs::of(options.temporal.profile, task)?, own))
+        }
+    };
     build(options.release, task)?;
 
     let logs = state.join("logs");
     places::make_private(&logs)?;
     let mut shop = Shop { services: Vec::new(), record };
-    let database_url = shop.start_postgres(binaries, &settings, &logs, task)?;
-    if let (Some(cli), Some(own)) = (cli, settings.own_temporal) {
-        shop.start_temporal(cli, own, &logs, task)?;
+    let postgres =
+        binaries.map(|binaries| shop.start_postgres(binaries, &logs, task)).transpose()?;
+    let database_url = if let Some(postgres) = &postgres {
+        postgres.url("holdfast")
     } else {
-        task.progress.done("Temporal: the server at TEMPORAL_ADDRESS");
+        task.progress.done("Postgres: the server at DATABASE_URL");
+        settings.database_url.clone().context("DATABASE_URL is not set")?
+    };
+    match temporal {
+        None => task.progress.done("Temporal: the server at TEMPORAL_ADDRESS"),
+        Some((programs, own)) => {
+            let place = temporal::Place {
+                frontend: own.frontend,
+                ui: Some(own.ui),
+                state: &state,
+                logs: &logs,
+                postgres: postgres.as_ref(),
+            };
+            shop.start_temporal(programs, options.temporal, &place, task)?;
+        }
     }
     let program = Program { settings: &settings, database_url, release: options.release };
     program.set_up(task)?;
@@ -165,64 +189,49 @@ impl Program<'_> {
 impl Shop {
     fn start_postgres(
         &mut self,
-        binaries: Option<Binaries>,
-        settings: &Settings,
+        binaries: Binaries,
         logs: &Path,
         task: &Task,
-    ) -> anyhow::Result<String> {
-        let Some(binaries) = binaries else {
-            task.progress.done("Postgres: the server at DATABASE_URL");
-            return settings.database_url.clone().context("DATABASE_URL is not set");
-        };
+    ) -> anyhow::Result<Access> {
         task.progress.begin("starting Postgres");
         let data = binaries.folder(&places::state(), "postgres");
         binaries.init(&data)?;
         let log = logs.join("postgres.log");
         let cluster = binaries.start(&data, &log, &[], &task.stop)?;
-        let (address, url) = (cluster.address, cluster.url("holdfast"));
+        let access = cluster.access;
         task.progress.done(&format!(
-            "Postgres {}: {url} (data in {})",
+            "Postgres {}: {} (data in {})",
             binaries.version,
+            access.url("holdfast"),
             data.display()
         ));
         let restart: Restart = {
-            let log = log.clone();
+            let (log, address) = (log.clone(), access.address);
             Box::new(move || binaries.server(&data, address, &log, &[]))
         };
         self.keep(cluster.server, restart, log)?;
-        Ok(url)
+        Ok(access)
     }
 
     fn start_temporal(
         &mut self,
-        cli: PathBuf,
-        own: crate::settings::OwnTemporal,
-        logs: &Path,
+        programs: temporal::Programs,
+        choice: Choice,
+        place: &temporal::Place<'_>,
         task: &Task,
     ) -> anyhow::Result<()> {
+        let server = temporal::Server::prepare(programs, choice, place, task)?;
         task.progress.begin("starting the Temporal server");
-        let log = logs.join("temporal.log");
-        let file = places::state().join("temporal.db");
-        let process = {
-            let (cli, log) = (cli.clone(), log.clone());
-            move |stop: Option<&Stop>| {
-                let start = temporal::Start {
-                    cli: &cli,
-                    address: own.frontend,
-                    ui: Some(own.ui),
-                    file: &file,
-                    log: &log,
-                };
-                match stop {
-                    Some(stop) => temporal::start(&start, stop),
-                    None => temporal::process(&start),
-                }
-            }
-        };
-        let running = process(Some(&task.stop))?;
-        self.keep(running, Box::new(move || process(None)), log)?;
-        temporal::keep_for_a_month(&cli, own.frontend)?;
-        task.progress.done(&format!("Temporal: {}, UI http://{}", own.frontend, own.ui));
+        let running = server.start(&task.stop)?;
+        let restart = server.clone();
+        self.keep(running, Box::new(move || restart.process()), server.log())?;
+        server.keep_for_a_month()?;
+        if let Some(ui) = server.ui() {
+            self.keep((ui.start)()?, ui.start, ui.log)?;
+        }
+        let ui = place.ui.map_or_else(String::new, |ui| format!(", UI http://{ui}"));
+        let kept_in = server.kept_in();
+        task.progress.done(&format!("Temporal: {}{ui} (kept in {kept_in})", place.frontend));
         Ok(())
     }
 

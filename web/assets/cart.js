@@ -108,6 +108,11 @@ class Cart extends EventTarget {
     return this.#kept.isShared && this.#isOurs;
   }
 
+  /** What a product is called, wherever its line has gone; its SKU when nobody knows. @param {string} sku */
+  nameOf(sku) {
+    return this.#lines[sku]?.name ?? sku;
+  }
+
   /** Lines of one place, in the order in which they came. @param {Place} place */
   at(place) {
     const all = Object.entries(this.#lines).map(([sku, line]) => ({ sku, ...line }));

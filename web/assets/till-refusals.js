@@ -36,9 +36,9 @@ export function explain(view, order, answer) {
 
 /** @param {TillView} view @param {CheckedLine[]} lines @returns {Panel} */
 function short(view, lines) {
-  const inCart = new Map(cart.at("cart").map((line) => [line.sku, line]));
+  // The check of another page may have taken a line out of the cart just before.
   const said = lines.filter((line) => line.status !== "ok")
-    .map((line) => words.short(line, inCart.get(line.sku)?.name ?? line.sku));
+    .map((line) => words.short(line, cart.nameOf(line.sku)));
   cart.follow(lines);
   view.list("short", said);
   view.cart(cart.at("cart"), cart.total);

@@ -241,7 +241,8 @@ test("names in cart and till can be read at every width", async () => {
       await page.setViewportSize({ width, height: 800 });
       await fits(page, `${path} at ${width} px`);
       const { height } = await name().boundingBox();
-      assert.ok(height < 60, `${path} at ${width} px: the name is ${height} px high`);
+      // Three lines at the most: a name that has too little room breaks at every word.
+      assert.ok(height < 80, `${path} at ${width} px: the name is ${height} px high`);
     }
   }
 });

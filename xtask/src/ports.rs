@@ -3,24 +3,36 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 
+/// Where free ports are looked for: below those that systems give to whoever asks for none, and
+/// small enough for the column that Temporal keeps its members' ports in, a signed 16-bit number.
+const LOOKED_FOR: std::ops::Range<u16> = 20_000..32_000;
+
 /// A port of loopback that nobody listens on now.
 pub fn free() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
-    Ok(listener.local_addr()?.port())
+    several_free(1)?.pop().context("find a free port")
 }
 
-/// As many of them as are asked for, each another one.
+/// As many of them as are asked for, each another one, and none that was answered before.
 pub fn several_free(count: usize) -> anyhow::Result<Vec<u16>> {
-    let listeners: Vec<_> = (0..count)
-        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
-        .collect::<Result<_, _>>()
-        .context("find free ports")?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let size = LOOKED_FOR.end - LOOKED_FOR.start;
+    // Each process begins elsewhere, so that two of them seldom look at the same at once.
+    let begin = u64::from(std::process::id()) * 97 % u64::from(size);
+    let begin = u16::try_from(begin).unwrap_or_default();
+    let next = || LOOKED_FOR.start + (begin + NEXT.fetch_add(1, Ordering::Relaxed) % size) % size;
+    let free: Vec<_> = std::iter::repeat_with(next)
+        .take(usize::from(size))
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .take(count)
+        .collect();
+    anyhow::ensure!(free.len() == count, "no {count} ports of loopback are free");
+    Ok(free)
 }
 
 /// Reads an address and makes sure that it can be listened on; port 0 becomes a free one.
@@ -50,4 +62,20 @@ pub fn get_status(address: SocketAddr, path: &str) -> Option<u16> {
     let mut head = [0; 12];
     stream.read_exact(&mut head).ok()?;
     std::str::from_utf8(&head[9..]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_differ_and_fit_into_sixteen_bits_with_a_sign() {
+        let mut ports = several_free(7).unwrap();
+        ports.push(free().unwrap());
+        let mut different = ports.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), 8);
+        assert!(ports.iter().all(|port| i16::try_from(*port).is_ok()), "{ports:?}");
+    }
 }

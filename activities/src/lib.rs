@@ -1,11 +1,12 @@
 //! What the sagas do: Postgres writes and the payment provider.
 //!
 //! Each activity is bound here to its declaration in `workflows` and is thin; the work is in
-//! [`inventory`], [`orders`], [`payments`], [`refunds`], [`disputes`], [`operator_changes`] and
-//! [`reconciliation`]. What is counted of it is in [`funnel`].
+//! [`inventory`], [`orders`], [`attempts`], [`payments`], [`refunds`], [`disputes`],
+//! [`operator_changes`] and [`reconciliation`]. What is counted of it is in [`funnel`].
 //! Every one of them may run twice, late, or on two workers at once: what protects the order is
 //! the state of its row, never a clock and never the workflow's memory.
 
+pub mod attempts;
 pub mod batches;
 pub mod changes;
 pub mod database;

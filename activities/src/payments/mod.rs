@@ -13,9 +13,9 @@ use workflows::activities::{Authorize, Capture, InspectPayment, Payment};
 
 use crate::{
     ChangeSink, Changes, Database, Provider,
+    attempts::{self, Begun},
     database::DatabaseError,
-    metrics,
-    orders::{self, Begun},
+    metrics, orders,
     provider::{Answer, Intent, ProviderError},
 };
 
@@ -103,7 +103,7 @@ impl Payments {
     /// When it is not known whether it was.
     pub async fn authorize(&self, ask: &Authorize, tries: &Tries) -> Result<Payment, PaymentError> {
         let pool = self.database.pool();
-        let (begun, changed) = orders::begin_attempt(
+        let (begun, changed) = attempts::begin_attempt(
             pool,
             ask.order_id,
             ask.attempt_id,
@@ -138,8 +138,8 @@ impl Payments {
     }
 
     /// The hold has ended, and the workflow is about to hear of it, or the attempt's key has: from
-    /// here on nothing is charged. What was charged before still counts. A decline does not: it may be that of the attempt
-    /// before, on an intent that this one has not reached.
+    /// here on nothing is charged. What was charged before still counts. A decline does not: it may
+    /// be that of the attempt before, on an intent that this one has not reached.
     async fn too_late(
         &self,
         order: OrderId,
@@ -186,7 +186,7 @@ impl Payments {
         }
         // It is not cancelled here: under this key another run of this activity has, or will have,
         // the same intent, and the order may be bought with it. Whoever closes the order cancels.
-        match orders::resume_attempt(pool, order, ask.attempt_id).await? {
+        match attempts::resume_attempt(pool, order, ask.attempt_id).await? {
             Begun::AlreadyDecided(payment) => Ok(Created::Decided(payment)),
             Begun::OrderHasMovedOn => Ok(Created::Decided(Payment::OrderHasMovedOn)),
             // Another run has kept one that it created under a further key.
@@ -359,7 +359,7 @@ impl Payments {
     ) -> Result<Payment, PaymentError> {
         let pool = self.database.pool();
         let changed =
-            orders::record_payment(pool, order, number, &payment, next_action_url).await?;
+            attempts::record_payment(pool, order, number, &payment, next_action_url).await?;
         if changed {
             metrics::count_attempt(&payment);
         }

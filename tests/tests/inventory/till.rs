@@ -8,7 +8,8 @@ use std::{
 
 use activities::{
     ChangeSink, Provider,
-    orders::{self, Begun},
+    attempts::{self, Begun},
+    orders,
     payments::{PaymentError, Payments, Tries},
 };
 use axum::{
@@ -109,7 +110,8 @@ impl Till {
     /// Begins an attempt that has not reached the provider.
     pub async fn begin(&self, number: u32) {
         let (pool, attempt) = (self.shelf.database.pool(), AttemptId(Uuid::new_v4()));
-        let begun = orders::begin_attempt(pool, self.order, attempt, number, "pm_card_visa").await;
+        let begun =
+            attempts::begin_attempt(pool, self.order, attempt, number, "pm_card_visa").await;
         assert!(matches!(begun.unwrap().0, Begun::Go { .. }));
     }
 

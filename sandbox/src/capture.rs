@@ -16,7 +16,7 @@ use crate::{
 
 /// `POST /v1/payment_intents/{id}/capture`
 pub fn capture(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
-    form.only(&[
+    form.takes_only(&[
         "amount_to_capture",
         "final_capture",
         "metadata[",
@@ -79,7 +79,7 @@ fn amount_to_capture(form: &Form, intent: &Intent) -> Result<i64, ApiError> {
 
 /// `POST /v1/payment_intents/{id}/cancel`. What was set aside is let go, and counts as refunded.
 pub fn cancel(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
-    form.only(&["cancellation_reason"])?;
+    form.takes_only(&["cancellation_reason"])?;
     let intent = find(state, id, "intent")?;
     let reason = form.choice(
         "cancellation_reason",

@@ -14,7 +14,7 @@ pub fn update(
     form: &Form,
     at: &Moment<'_>,
 ) -> Result<Charge, ApiError> {
-    form.only(&["description", "metadata["])?;
+    form.takes_only(&["description", "metadata["])?;
     let found = state.charges.get(id).cloned();
     let mut charge = found.ok_or_else(|| ApiError::missing("charge", id, "id"))?;
     let previous = json!({"description": charge.description, "metadata": charge.metadata});

@@ -34,7 +34,7 @@ impl Attempt {
 
 /// `POST /v1/payment_intents/{id}/confirm`
 pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
-    form.only(&[
+    form.takes_only(&[
         "capture_method",
         "error_on_requires_action",
         "mandate_data[",

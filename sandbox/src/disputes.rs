@@ -50,7 +50,7 @@ pub fn update(
     form: &Form,
     at: &Moment<'_>,
 ) -> Result<Dispute, ApiError> {
-    form.only(&["evidence[", "metadata[", "submit"])?;
+    form.takes_only(&["evidence[", "metadata[", "submit"])?;
     let mut dispute = find_open(state, id)?;
     metadata::merge(&mut dispute.metadata, form)?;
     let evidence = form.hash("evidence");
@@ -84,7 +84,7 @@ pub fn close(
     form: &Form,
     at: &Moment<'_>,
 ) -> Result<Dispute, ApiError> {
-    form.only(&[])?;
+    form.takes_only(&[])?;
     let mut dispute = find_open(state, id)?;
     dispute.status = DisputeStatus::Lost;
     state.keep(dispute.clone());

@@ -14,7 +14,14 @@ use crate::{
 
 /// `POST /v1/webhook_endpoints`. The secret is shown in this answer, and never again.
 pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Result<Value, ApiError> {
-    form.only(&["api_version", "connect", "description", "enabled_events[", "metadata[", "url"])?;
+    form.takes_only(&[
+        "api_version",
+        "connect",
+        "description",
+        "enabled_events[",
+        "metadata[",
+        "url",
+    ])?;
     let endpoint = Endpoint {
         id: new_id("we"),
         created: at.now,
@@ -55,7 +62,7 @@ fn enabled_events(form: &Form) -> Result<Vec<String>, ApiError> {
 
 /// `POST /v1/webhook_endpoints/{id}`
 pub fn update(state: &mut State, id: &str, form: &Form) -> Result<Value, ApiError> {
-    form.only(&["description", "disabled", "enabled_events[", "metadata[", "url"])?;
+    form.takes_only(&["description", "disabled", "enabled_events[", "metadata[", "url"])?;
     let mut endpoint = find(state, id)?.clone();
     if form.has("url") {
         endpoint.url = url(form)?;

@@ -47,7 +47,7 @@ impl Form {
 
     /// Refuses parameters that are not among `known`. A name ending in `[` stands for a hash or a
     /// list; `expand` is known everywhere.
-    pub fn only(&self, known: &[&str]) -> Result<(), ApiError> {
+    pub fn takes_only(&self, known: &[&str]) -> Result<(), ApiError> {
         let is_known = |name: &str| {
             name == "expand"
                 || name.starts_with("expand[")
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused_by_name() {
         let form = Form::parse(b"amount=5&metadata[a]=1&expand[]=x&amuont=6");
-        assert!(form.only(&["amount", "amuont", "metadata["]).is_ok());
-        let refused = form.only(&["amount", "metadata["]).unwrap_err();
+        assert!(form.takes_only(&["amount", "amuont", "metadata["]).is_ok());
+        let refused = form.takes_only(&["amount", "metadata["]).unwrap_err();
         assert_eq!(refused.body["error"]["param"], "amuont");
     }
 }

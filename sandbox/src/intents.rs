@@ -48,7 +48,7 @@ const SHOWN_AGAIN: [&str; 4] =
 
 /// `POST /v1/payment_intents`
 pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
-    form.only(&[
+    form.takes_only(&[
         "amount",
         "automatic_payment_methods[",
         "capture_method",
@@ -188,7 +188,7 @@ fn show_again(intent: &mut Intent, form: &Form) {
 
 /// `POST /v1/payment_intents/{id}`
 pub fn update(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
-    form.only(&[
+    form.takes_only(&[
         "amount",
         "capture_method",
         "currency",

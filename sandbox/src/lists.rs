@@ -29,7 +29,7 @@ impl<T: Listed> Source<'_, T> {
         json: impl Fn(&T) -> Value,
     ) -> Result<Value, ApiError> {
         let every_list = ["created[", "ending_before", "limit", "starting_after"];
-        form.only(&[self.filters, &every_list].concat())?;
+        form.takes_only(&[self.filters, &every_list].concat())?;
         let limit = limit(form)?;
         let created = CreatedFilter::read(form)?;
         let fits = |object: &&T| created.fits(object.created()) && fits(object);

@@ -134,7 +134,7 @@ fn retrieve(state: &State, request: &Request, id: &str) -> Result<Value, ApiErro
         "webhook_endpoints" => return endpoints::find(state, id).map(Endpoint::json),
         _ => return Err(request.is_unknown()),
     };
-    request.form.only(known)?;
+    request.form.takes_only(known)?;
     found.ok_or_else(|| ApiError::missing(kind, id, param))
 }
 

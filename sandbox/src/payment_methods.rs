@@ -41,7 +41,7 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Result<Payment
         "metadata[",
         "type",
     ];
-    form.only(&[&known[..], &BILLING_DETAILS].concat())?;
+    form.takes_only(&[&known[..], &BILLING_DETAILS].concat())?;
     form.required("type")?;
     form.choice("type", &["card"])?;
     let entry = card_entry::read(form, at.now)?;
@@ -78,7 +78,7 @@ pub fn update(
     at: &Moment<'_>,
 ) -> Result<PaymentMethod, ApiError> {
     let known = ["allow_redisplay", "card[exp_month]", "card[exp_year]", "metadata["];
-    form.only(&[&known[..], &BILLING_DETAILS].concat())?;
+    form.takes_only(&[&known[..], &BILLING_DETAILS].concat())?;
     let mut method = find(state, id)?;
     if method.is_built_in() {
         let message = format!("The test payment method {id} is shared and can't be changed.");

@@ -16,7 +16,7 @@ use crate::{
 
 /// `POST /v1/refunds`
 pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Result<Refund, ApiError> {
-    form.only(&[
+    form.takes_only(&[
         "amount",
         "charge",
         "metadata[",
@@ -101,7 +101,7 @@ pub fn decide(
 /// `POST /v1/refunds/{id}/cancel`: only a refund that waits for the shopper can be cancelled, and
 /// those of cards don't.
 pub fn cancel(state: &State, id: &str, form: &Form) -> Result<Refund, ApiError> {
-    form.only(&[])?;
+    form.takes_only(&[])?;
     let refund = find(state, id)?;
     let message = format!(
         "You cannot cancel this refund because it has a status of {}. Only a refund with the \
@@ -219,7 +219,7 @@ pub fn update(
     form: &Form,
     at: &Moment<'_>,
 ) -> Result<Refund, ApiError> {
-    form.only(&["metadata["])?;
+    form.takes_only(&["metadata["])?;
     let mut refund = find(state, id)?;
     let previous = json!({"metadata": refund.metadata});
     metadata::merge(&mut refund.metadata, form)?;

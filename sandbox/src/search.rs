@@ -11,7 +11,7 @@ const TEXTS: [&str; 3] = ["currency", "customer", "status"];
 
 /// `GET /v1/payment_intents/search`
 pub fn payment_intents(state: &State, form: &Form) -> Result<Value, ApiError> {
-    form.only(&["limit", "page", "query"])?;
+    form.takes_only(&["limit", "page", "query"])?;
     let query = Query::parse(form.required("query")?)?;
     let limit = limit(form)?;
     let page = form.text("page");

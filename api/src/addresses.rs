@@ -11,23 +11,23 @@ use domain::OrderId;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// Addresses by a keyed hash: the same on every node, and no address to be read in histories.
+/// ClientAddresses by a keyed hash: the same on every node, and no address to be read in histories.
 #[derive(Clone)]
-pub struct Addresses {
+pub struct ClientAddresses {
     key: Arc<[u8]>,
     starting: Arc<Mutex<BTreeMap<String, Vec<OrderId>>>>,
 }
 
 /// An order of an address that may hold units and is not written yet; ends when it is dropped.
 pub struct Starting {
-    addresses: Addresses,
+    addresses: ClientAddresses,
     client_key: String,
     order: OrderId,
     others: Vec<OrderId>,
 }
 
-impl Addresses {
-    /// Addresses are hashed with `key`.
+impl ClientAddresses {
+    /// ClientAddresses are hashed with `key`.
     pub fn new(key: Vec<u8>) -> Self {
         Self { key: key.into(), starting: Arc::default() }
     }
@@ -92,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn addresses() -> Addresses {
-        Addresses::new(vec![7; 32])
+    fn addresses() -> ClientAddresses {
+        ClientAddresses::new(vec![7; 32])
     }
 
     fn order() -> OrderId {

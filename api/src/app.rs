@@ -6,7 +6,7 @@ use read_model::ReadModel;
 use tokio::sync::Semaphore;
 
 use crate::{
-    addresses::Addresses,
+    addresses::ClientAddresses,
     admission::Admission,
     analytics::Limits,
     metrics::Metrics,
@@ -28,7 +28,7 @@ pub struct Shared {
     pub temporal: Temporal,
     pub turns: Turns,
     pub admission: Admission,
-    pub addresses: Addresses,
+    pub addresses: ClientAddresses,
     /// Looks at Temporal for orders that can't be had, at the same time.
     pub memo_turns: Semaphore,
     pub refusals: Refusals,

@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    addresses::Addresses as ShopperAddresses, app::App, pages::CardScript, proxies::TrustedProxies,
+    addresses::ClientAddresses, app::App, pages::CardScript, proxies::TrustedProxies,
     temporal::Temporal,
 };
 
@@ -204,7 +204,7 @@ async fn app(
         temporal: Temporal(client),
         turns: turns::Turns::default(),
         admission: admission::Admission::default(),
-        addresses: ShopperAddresses::new(address_key),
+        addresses: ClientAddresses::new(address_key),
         memo_turns: Semaphore::new(MEMO_TURNS),
         pages: pages::Pages::default(),
         public_url,

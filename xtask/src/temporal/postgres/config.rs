@@ -76,9 +76,7 @@ impl Config {
         }
         Ok(())
     }
-}
 
-impl Config {
     /// The server: all services in one process, no metrics, no archive.
     fn server(&self, limits: &Path) -> String {
         let Self { shards, frontend, ports, .. } = self;

@@ -15,7 +15,7 @@ use crate::{
     places, ports,
     service::Service,
     task::Task,
-    temporal::{self, Choice},
+    temporal::{self, Choice, NewAttributes},
 };
 
 /// How much a crash of the whole machine may cost.
@@ -56,7 +56,11 @@ impl Servers {
     pub fn all(durability: Durability, choice: Choice, task: &Task) -> anyhow::Result<Self> {
         let programs = temporal::Programs::of(choice.profile, task)?;
         let mut servers = Self::start_postgres(durability, task)?;
-        servers.start_temporal(programs, choice, task)?;
+        let new_attributes = match durability {
+            Durability::AsTheShop => NewAttributes::KnownSoon,
+            Durability::Processes => NewAttributes::KnownAtOnce,
+        };
+        servers.start_temporal(programs, choice, new_attributes, task)?;
         let kept_in = servers.temporal_kept_in().unwrap_or_default();
         task.progress.done(&format!("Postgres and Temporal (in {kept_in}) run, fresh"));
         Ok(servers)
@@ -94,6 +98,7 @@ impl Servers {
         &mut self,
         programs: temporal::Programs,
         choice: Choice,
+        new_attributes: NewAttributes,
         task: &Task,
     ) -> anyhow::Result<()> {
         let cli = programs.cli().to_path_buf();
@@ -104,6 +109,7 @@ impl Servers {
             state: &self.folder,
             logs: &self.folder.join("logs"),
             postgres: Some(&self.access),
+            new_attributes,
         };
         let server = temporal::Server::prepare(programs, choice, &place, task)?;
         let (running, kept_in, log) = (server.start(&task.stop)?, server.kept_in(), server.log());

@@ -18,7 +18,7 @@ use crate::{
     settings::{READY_WITHIN, Settings},
     stop::{Stop, Stopped},
     task::Task,
-    temporal::{self, Choice},
+    temporal::{self, Choice, NewAttributes},
 };
 
 /// What `up` can be asked for.
@@ -122,6 +122,7 @@ fn start(options: &Options, task: &Task) -> anyhow::Result<(Shop, Settings)> {
                 state: &state,
                 logs: &logs,
                 postgres: postgres.as_ref(),
+                new_attributes: NewAttributes::KnownSoon,
             };
             shop.start_temporal(programs, options.temporal, &place, task)?;
         }

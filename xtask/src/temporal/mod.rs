@@ -42,6 +42,15 @@ impl Programs {
     }
 }
 
+/// When search attributes are known that are registered while a server of the SQLite profile runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewAttributes {
+    /// Within seconds, as everywhere else.
+    KnownSoon,
+    /// At once: for tests, which make a namespace each. Makes every eager start slower.
+    KnownAtOnce,
+}
+
 /// Where a server listens and what it may use.
 pub struct Place<'a> {
     /// The frontend.
@@ -54,6 +63,8 @@ pub struct Place<'a> {
     pub logs: &'a Path,
     /// The shop's Postgres, when it is ours.
     pub postgres: Option<&'a Access>,
+    /// When new search attributes are known.
+    pub new_attributes: NewAttributes,
 }
 
 /// A server: how to start it, and to start it again.
@@ -68,7 +79,7 @@ pub struct Server {
 
 #[derive(Clone)]
 enum KeptIn {
-    File(PathBuf),
+    File(PathBuf, NewAttributes),
     Postgres(Store),
 }
 
@@ -81,7 +92,7 @@ impl Server {
         task: &Task,
     ) -> anyhow::Result<Self> {
         let kept_in = match programs.on_postgres {
-            None => KeptIn::File(sqlite::file(place.state)),
+            None => KeptIn::File(sqlite::file(place.state), place.new_attributes),
             Some(programs) => {
                 KeptIn::Postgres(Store::prepare(programs, choice.shards, place, task)?)
             }
@@ -115,7 +126,9 @@ impl Server {
     /// Starts the server's process.
     pub fn process(&self) -> anyhow::Result<Running> {
         let command = match &self.kept_in {
-            KeptIn::File(file) => sqlite::command(&self.cli, file, self.frontend, self.ui),
+            KeptIn::File(file, new_attributes) => {
+                sqlite::command(&self.cli, file, (self.frontend, self.ui), *new_attributes)
+            }
             KeptIn::Postgres(store) => store.server(),
         };
         Running::start("temporal", command, &self.log())
@@ -141,7 +154,7 @@ impl Server {
     /// What it keeps its state in, for the reader.
     pub fn kept_in(&self) -> String {
         match &self.kept_in {
-            KeptIn::File(_) => "SQLite".to_owned(),
+            KeptIn::File(..) => "SQLite".to_owned(),
             KeptIn::Postgres(store) => format!("Postgres, {} history shards", store.shards),
         }
     }

@@ -6,15 +6,25 @@ use std::{
     process::Command,
 };
 
-use super::{cli::Cli, limits::DYNAMIC_CONFIG};
+use super::{NewAttributes, cli::Cli, limits::DYNAMIC_CONFIG};
 
 /// The file that everything is kept in.
 pub fn file(state: &Path) -> PathBuf {
     state.join("temporal.db")
 }
 
+/// The development server reads search attributes from its file whenever it needs them, so that new
+/// ones are known at once. Each eager start of a workflow then waits for its turn at the file, in which
+/// the start is being written to the lists of workflows.
+const READS_SEARCH_ATTRIBUTES: &str = "system.forceSearchAttributesCacheRefreshOnRead";
+
 /// Starts server and UI.
-pub fn command(cli: &Cli, file: &Path, frontend: SocketAddr, ui: Option<SocketAddr>) -> Command {
+pub fn command(
+    cli: &Cli,
+    file: &Path,
+    (frontend, ui): (SocketAddr, Option<SocketAddr>),
+    new_attributes: NewAttributes,
+) -> Command {
     let mut command = cli.command();
     command.args(["server", "start-dev", "--log-level", "warn"]);
     command.args(["--ip", &frontend.ip().to_string(), "--port", &frontend.port().to_string()]);
@@ -39,5 +49,7 @@ pub fn command(cli: &Cli, file: &Path, frontend: SocketAddr, ui: Option<SocketAd
     for (key, value) in DYNAMIC_CONFIG {
         command.args(["--dynamic-config-value", &format!("{key}={value}")]);
     }
+    let at_once = new_attributes == NewAttributes::KnownAtOnce;
+    command.args(["--dynamic-config-value", &format!("{READS_SEARCH_ATTRIBUTES}={at_once}")]);
     command
 }

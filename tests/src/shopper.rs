@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{eventually, http_client};
 
 /// How long an order may take to get where it is going, with everything up.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(1);
 
 /// What the shop answered.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Method;
 use serde_json::json;
 use system_tests::{Running, Shop, ShopOptions, Shopper};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     buying,
@@ -19,9 +19,13 @@ const UNITS: i64 = 5;
 /// What is ordered of it.
 const ORDERED: u32 = 2;
 /// A hold that ends by itself, and yet gives a slow machine the time to try to pay.
-pub const SHORT: Duration = Duration::from_secs(12);
+pub const SHORT: Duration = Duration::from_secs(15);
 /// How long an order may take to its end.
-const ENDS_WITHIN: Duration = Duration::from_mins(1);
+const ENDS_WITHIN: Duration = Duration::from_mins(2);
+
+/// Orders that may be under way at the same time, in all tests together. All of them at once would
+/// have a busy machine answer them later than a short hold lasts.
+static UNDER_WAY: Semaphore = Semaphore::const_new(12);
 
 /// What an order goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +67,6 @@ pub enum Path {
 /// A shop whose worker a test brings, so that things befall its activities.
 pub struct Stage {
     _worker: BroughtWorker,
-    /// Products that may be made at the same time. Dozens at once queue for longer than the API
-    /// waits on a busy machine; whoever then asks again makes the queue longer still.
-    products: Semaphore,
     pub mishaps: Mishaps,
     pub temporal: Temporal,
     pub shop: Arc<Shop>,
@@ -78,7 +79,6 @@ impl Stage {
         let mishaps = Mishaps::default();
         Arc::new(Self {
             _worker: BroughtWorker::start(&shop, mishaps.clone()),
-            products: Semaphore::new(4),
             mishaps,
             temporal: Temporal::of(&shop).await,
             shop,
@@ -91,14 +91,14 @@ pub struct Order {
     stage: Arc<Stage>,
     pub shopper: Shopper,
     pub sku: String,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Order {
     pub async fn on(stage: &Arc<Stage>) -> Self {
-        let turn = stage.products.acquire().await.unwrap();
+        let turn = UNDER_WAY.acquire().await.unwrap();
         let sku = buying::product(&stage.shop, UNITS).await;
-        drop(turn);
-        Self { stage: Arc::clone(stage), shopper: stage.shop.shopper(), sku }
+        Self { stage: Arc::clone(stage), shopper: stage.shop.shopper(), sku, _turn: turn }
     }
 
     /// The workflow that a path takes.

@@ -11,6 +11,7 @@ use system_tests::{
 };
 use temporalio_client::schedules::{ScheduleOverlapPolicy, TriggerScheduleOptions};
 use uuid::Uuid;
+use workflows::reconcile::NOW_ID;
 
 use super::{
     buying,
@@ -35,11 +36,14 @@ pub async fn reconcile(shop: &Shop) -> Vec<Value> {
     let ask = || operator.request(Method::POST, "/v1/reconciliation");
     let reply = buying::until_taken("a reconciliation", ask).await;
     let run = reply.body["run"]["run_id"].clone();
-    eventually("the reconciliation has ended", SOON, || async {
+    let findings = eventually("the reconciliation has ended", SOON, || async {
         let last = operator.get("/v1/reconciliation").await;
         (last["run"]["run_id"] == run).then(|| last["findings"].as_array().cloned().unwrap())
     })
-    .await
+    .await;
+    // It writes down that it has ended just before it does, and until then who asks is told of it.
+    Temporal::of(shop).await.ended(NOW_ID).await;
+    findings
 }
 
 /// The one finding about `subject`.

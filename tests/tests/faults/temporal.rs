@@ -22,7 +22,7 @@ use workflows::{Checkout, CheckoutInput, TASK_QUEUE};
 use super::{replayer::assert_replays, worker::temporal_of};
 
 /// How long Temporal may take to do what it was told.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_mins(1);
 /// How long it may take to forget a workflow that has just ended. It deletes none before it has
 /// noted that everything about its end was done, and it makes such notes twice a minute.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(90);

@@ -17,7 +17,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 /// How long counting may take with everything up.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(1);
 
 /// The funnel that `query` asks for.
 async fn funnel(shop: &Shop, query: &[(&str, &str)]) -> Value {

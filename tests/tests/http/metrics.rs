@@ -15,7 +15,7 @@ use system_tests::{Running, Shop, ShopOptions, Shopper, eventually, http_client}
 use uuid::Uuid;
 
 /// Longer than the numbers of the shop may be old, and than anything here takes.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A scraped page.
 struct Page(String);

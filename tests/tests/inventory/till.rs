@@ -27,7 +27,7 @@ use workflows::activities::{Authorize, ClosePayment, ClosedPayment, Commit};
 use super::{Shelf, is_held, wants};
 
 /// How long a request may take to come.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(1);
 /// The provider's id of the order's payment.
 pub const INTENT: &str = "pi_of_the_order";
 

@@ -14,7 +14,7 @@ use system_tests::{Operator, Reply, Shop, Shopper, eventually, http_client};
 use uuid::Uuid;
 
 /// How long a refund may take with everything up.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_mins(1);
 
 /// An order of these lines, paid by a card.
 async fn paid(shop: &Shop, lines: &[(&str, u32)]) -> Shopper {

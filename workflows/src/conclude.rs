@@ -1,4 +1,5 @@
-//! Brings an order to its end whose own workflow is gone: terminated in Temporal, or lost with it.
+//! Brings an order to its end whose own workflow is gone: terminated in Temporal, lost with it, or
+//! over before the provider told the id of the payment.
 
 use std::time::Duration;
 

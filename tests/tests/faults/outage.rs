@@ -7,7 +7,10 @@ use serde_json::json;
 use system_tests::{Shop, ShopOptions, assert_invariants};
 use temporalio_client::WorkflowExecutionStatus;
 
-use super::{buying, temporal::Temporal};
+use super::{
+    buying,
+    temporal::{Temporal, checkout},
+};
 
 /// The hold, its grace, and the time in which a provider is asked to close in any case.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
@@ -17,9 +20,12 @@ async fn units_go_back_without_the_providers_word_and_the_payment_is_settled_lat
     let options = ShopOptions { hold_ttl: "15s", expiry_grace: "3s", ..ShopOptions::default() };
     let shop = Shop::open(options).await;
     let temporal = Temporal::of(&shop).await;
+    temporal.pause_reconciliations().await;
     let sku = buying::product(&shop, 9).await;
     let (unapproved, charged, captured) = (shop.shopper(), shop.shopper(), shop.shopper());
-    // One waits for the bank. Two are charged, and nobody in the shop hears of it.
+    let unheard = shop.shopper();
+    // One waits for the bank. Two are charged, and nobody in the shop hears of it; of one not even
+    // that its payment was made.
     buying::hold(&unapproved, &sku, 2).await;
     buying::pay(&unapproved, "pm_card_authenticationRequired").await;
     buying::bank_page(&unapproved).await;
@@ -38,9 +44,13 @@ async fn units_go_back_without_the_providers_word_and_the_payment_is_settled_lat
     }
     shop.faults(json!({})).await;
     buying::at_provider(&shop, &intents[2], "capture").await;
+    shop.faults(json!({"timeout_after_effect_rate": 1})).await;
+    buying::hold(&unheard, &sku, 2).await;
+    buying::pay(&unheard, "pm_card_visa").await;
+    buying::intent_in(&shop, unheard.order_id, "requires_payment_method").await;
     shop.faults(json!({"down": true})).await;
 
-    for shopper in [&unapproved, &charged, &captured] {
+    for shopper in [&unapproved, &charged, &captured, &unheard] {
         shopper.reaches_within("expired", ENDS_WITHIN).await;
     }
     assert_eq!(shop.operator().stock(&sku).await, (9, 0, 0), "the units are back");
@@ -55,11 +65,14 @@ async fn units_go_back_without_the_providers_word_and_the_payment_is_settled_lat
     for settle in &settling {
         assert_eq!(temporal.ended(settle).await, WorkflowExecutionStatus::Completed, "{settle}");
     }
-    for shopper in [&unapproved, &charged] {
+    let conclude = format!("conclude/{}", unheard.order_id);
+    assert_eq!(temporal.ended(&conclude).await, WorkflowExecutionStatus::Completed);
+    for shopper in [&unapproved, &charged, &unheard] {
         buying::intent_in(&shop, shopper.order_id, "canceled").await;
     }
     let given_back = &shop.payments_of(captured.order_id).await[0];
     assert_eq!(given_back["captured"], 2_400, "{given_back}");
     assert_eq!(given_back["refunded"], 2_400, "{given_back}");
     assert_invariants(&shop).await;
+    temporal.assert_replays(&[checkout(unheard.order_id), conclude]).await;
 }

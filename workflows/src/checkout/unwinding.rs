@@ -12,6 +12,7 @@ use super::{Checkout, options};
 use crate::{
     Settle, SettleInput,
     activities::{ClosePayment, ClosedPayment, Release, SagaActivities},
+    conclude::{self, Conclude},
     search::about,
 };
 
@@ -26,6 +27,20 @@ pub(super) enum Undo {
     ReleaseUnits,
     /// Of `authorize`.
     ClosePayment,
+    /// Of an `authorize` of which nobody heard, once the order has ended.
+    FindPayment,
+}
+
+/// What became of the payment.
+enum Closed {
+    /// Nothing is charged, and nothing will be.
+    AtRest,
+    /// It was made before the hold ended.
+    PaidInTime,
+    /// The provider gave no word; another workflow goes on asking.
+    LeftToSettle,
+    /// The provider gave no word, not even the payment's id.
+    Unheard,
 }
 
 /// How unwinding came out.
@@ -67,8 +82,10 @@ impl Checkout {
                 Undo::ClosePayment => {
                     Self::linger(ctx, OrderState::Closing);
                     match Self::close_payment(ctx, reason).await? {
-                        ClosedPayment::AtRest => {}
-                        ClosedPayment::PaidInTime => {
+                        Closed::AtRest | Closed::LeftToSettle => {}
+                        // Undone last: the units do not wait for it.
+                        Closed::Unheard => undo.insert(0, Undo::FindPayment),
+                        Closed::PaidInTime => {
                             // Until the units are the buyer's, this undo is still owed.
                             undo.push(Undo::ClosePayment);
                             return Ok(Unwound::PaidInTime);
@@ -76,6 +93,7 @@ impl Checkout {
                     }
                 }
                 Undo::ReleaseUnits => Self::release(ctx, end_state).await?,
+                Undo::FindPayment => Self::hand_over_to_conclude(ctx).await,
             }
         }
         Ok(Unwound::Ended(Self::end(ctx, end_state)))
@@ -86,7 +104,7 @@ impl Checkout {
     async fn close_payment(
         ctx: &WorkflowContext<Self>,
         reason: EndReason,
-    ) -> WorkflowResult<ClosedPayment> {
+    ) -> WorkflowResult<Closed> {
         let close = ClosePayment { order_id: ctx.state(|s| s.input.order_id), reason };
         loop {
             let options = options::provider(
@@ -94,15 +112,17 @@ impl Checkout {
                 Self::rest_of_grace(ctx).max(ONCE_IN_ANY_CASE),
             );
             let call = ctx.execute_activity(SagaActivities::close_payment, close.clone(), options);
-            if let Ok(closed) = call.await {
-                return Ok(closed);
+            match call.await {
+                Ok(ClosedPayment::AtRest) => return Ok(Closed::AtRest),
+                Ok(ClosedPayment::PaidInTime) => return Ok(Closed::PaidInTime),
+                Err(_) => {}
             }
             // Temporal gives a call up when its next try would come too late: the rest of the
             // grace is still ours.
             let left = Self::rest_of_grace(ctx);
             if left.is_zero() {
-                Self::hand_over_to_settle(ctx).await?;
-                return Ok(ClosedPayment::AtRest);
+                let handed_over = Self::hand_over_to_settle(ctx).await?;
+                return Ok(if handed_over { Closed::LeftToSettle } else { Closed::Unheard });
             }
             let pause = TimerOptions::builder(left.min(Duration::from_secs(2)))
                 .cancellation_token(WorkflowCancellationToken::new())
@@ -112,15 +132,15 @@ impl Checkout {
         }
     }
 
-    /// Starts `settle/<payment_intent>`, which outlives this order, if there is a payment.
-    pub(super) async fn hand_over_to_settle(ctx: &WorkflowContext<Self>) -> WorkflowResult<()> {
+    /// Starts `settle/<payment_intent>`, which outlives this order. False when no payment is known.
+    pub(super) async fn hand_over_to_settle(ctx: &WorkflowContext<Self>) -> WorkflowResult<bool> {
         let order_id = ctx.state(|s| s.input.order_id);
         let options = options::our_database("look up the payment that is left");
         let intent = ctx
             .execute_local_activity(SagaActivities::payment_intent_of, order_id, options)
             .await?;
         let Some(payment_intent) = intent else {
-            return Ok(());
+            return Ok(false);
         };
         let input = SettleInput { payment_intent, order_id };
         let options = ChildWorkflowOptions::builder()
@@ -132,7 +152,25 @@ impl Checkout {
             .build();
         // Already started is as good: the same intent is settled once.
         drop(ctx.start_child_workflow(Settle::run, input, options).await);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Starts `conclude/<order_id>`, which outlives this order, and asks for its payment by the key
+    /// under which it was sent, for as long as the provider takes.
+    async fn hand_over_to_conclude(ctx: &WorkflowContext<Self>) {
+        if !ctx.patched("find-unheard-payment") {
+            return;
+        }
+        let order_id = ctx.state(|s| s.input.order_id);
+        let options = ChildWorkflowOptions::builder()
+            .workflow_id(conclude::workflow_id(order_id))
+            .parent_close_policy(ParentClosePolicy::Abandon)
+            .cancellation_token(WorkflowCancellationToken::new())
+            .static_summary(format!("Payment of order {order_id}, of which nobody heard"))
+            .search_attributes(about(order_id))
+            .build();
+        // Already started is as good.
+        drop(ctx.start_child_workflow(Conclude::run, order_id, options).await);
     }
 
     async fn release(ctx: &WorkflowContext<Self>, end_state: OrderState) -> WorkflowResult<()> {

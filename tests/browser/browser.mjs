@@ -1,11 +1,12 @@
 // A real browser, and what must not happen in it whatever a page shows.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { after, afterEach, before } from "node:test";
 import { chromium } from "playwright-core";
 
-const candidates = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+import { executablePath } from "./executable.mjs";
+
 const quiet = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -21,8 +22,6 @@ let browser;
 let pages = [];
 
 before(async () => {
-  const executablePath = candidates.find(existsSync);
-  assert.ok(executablePath, `no browser at ${candidates.join(", ")}: install Chromium`);
   browser = await chromium.launch({ executablePath, args: quiet });
 });
 after(() => browser.close());

@@ -5,8 +5,9 @@
 
 import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
-import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
+
+import { executablePath } from "./executable.mjs";
 
 const shop = process.env.SHOP_URL;
 const path = `/products/${process.env.SHOP_SKU}`;
@@ -16,7 +17,6 @@ const SLOW_4G = {
 };
 const SLOWER_CPU = 4;
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 const bare = await barePage();
 

@@ -83,7 +83,9 @@ impl Race {
 
     fn hand_over(&self, order: &mut Order) {
         if let At::HandOver(reason) = order.checkout.at {
-            workflows::hand_over_to_settle(order, Guard::SettleAfterGrace, self.guards);
+            let known = workflows::hand_over_to_settle(order, Guard::SettleAfterGrace, self.guards);
+            let concludes = self.scenario.concludes && self.guards.have(Guard::ConcludeAfterGrace);
+            order.checkout.undo_find = concludes && !known;
             workflows::release(order, reason);
         } else {
             workflows::hand_over_to_settle(order, Guard::SettleAfterFailedCapture, self.guards);

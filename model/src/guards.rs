@@ -82,6 +82,8 @@ guards! {
     PaidInTimeBuys,
     /// A payment whose end was not seen within the grace is handed to `settle`.
     SettleAfterGrace,
+    /// One whose id was not heard within the grace is asked for by `conclude`.
+    ConcludeAfterGrace,
 
     // Capturing.
     /// Only a confirmed order is captured.

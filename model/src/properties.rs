@@ -81,7 +81,7 @@ pub fn all(scenario: &Scenario) -> Vec<Property<Race>> {
 }
 
 /// What holds when all is over.
-fn at_rest() -> [Property<Race>; 7] {
+fn at_rest() -> [Property<Race>; 8] {
     [
         Property::always("every order ends", |race, state: &State| {
             rests(race, state, |order| order.row.is_none_or(|row| row.state.has_ended()))
@@ -98,6 +98,14 @@ fn at_rest() -> [Property<Race>; 7] {
             rests(race, state, |order| {
                 let authorized = |intent: &Intent| intent.status == IntentStatus::RequiresCapture;
                 !order.has_ended() || !order.intents.iter().any(authorized)
+            })
+        }),
+        Property::always("no payment is left open on an ended order", |race, state: &State| {
+            rests(race, state, |order| {
+                let is_over = |intent: &Intent| {
+                    matches!(intent.status, IntentStatus::Succeeded | IntentStatus::Canceled)
+                };
+                !order.has_ended() || order.intents.iter().all(is_over)
             })
         }),
         Property::always("money is kept for units that are the buyer's", |race, state: &State| {

@@ -29,6 +29,8 @@ pub struct Scenario {
     pub webhooks: Webhooks,
     /// Whether the provider may give no word until the grace is over.
     pub silence: bool,
+    /// Whether a payment of which nobody heard until then is asked for by `conclude`.
+    pub concludes: bool,
     /// Whether a capture may fail until the authorization ends.
     pub authorization_ends: bool,
     /// Whether somebody may terminate the checkout in Temporal.
@@ -62,6 +64,7 @@ impl Scenario {
             faults: 0,
             webhooks: Webhooks::Never,
             silence: false,
+            concludes: false,
             authorization_ends: false,
             terminates: false,
             forgets: false,
@@ -138,6 +141,19 @@ impl Scenario {
     #[must_use]
     pub fn outage() -> Self {
         Self { silence: true, reconciles: true, ..Self::fault() }
+    }
+
+    /// The provider gives no word, perhaps not even of the payment that it made; there is no
+    /// reconciliation.
+    #[must_use]
+    pub fn unheard() -> Self {
+        Self {
+            silence: true,
+            concludes: true,
+            cancels: false,
+            meets: vec!["paid", "expired"],
+            ..Self::fault()
+        }
     }
 
     /// The capture fails until the authorization ends; two workers die.

@@ -123,6 +123,8 @@ pub struct Checkout {
     pub provider_spoke: bool,
     /// `Undo::ClosePayment` is recorded.
     pub undo_close: bool,
+    /// `Undo::FindPayment` is.
+    pub undo_find: bool,
 }
 
 /// Where the story of a checkout stands: what it waits for.
@@ -382,6 +384,7 @@ impl Order {
                 cancel_requested: false,
                 provider_spoke: false,
                 undo_close: false,
+                undo_find: false,
             },
             conclude: Conclude::NotRunning,
             settle: None,

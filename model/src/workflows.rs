@@ -60,7 +60,12 @@ fn checkout_answered(order: &mut Order, answer: Answer, guards: Guards, wrong: &
         (At::ClosePayment { reason, .. }, Answer::AtRest) => release(order, reason),
         (At::ClosePayment { hold_gone: true, .. }, Answer::PaidInTime) => bought(order),
         (At::ClosePayment { reason, .. }, Answer::PaidInTime) => commit(order, reason),
-        (At::Release(reason), Answer::Released) => enter(order, reason.end_state(), At::Ended),
+        (At::Release(reason), Answer::Released) => {
+            enter(order, reason.end_state(), At::Ended);
+            if std::mem::take(&mut order.checkout.undo_find) {
+                conclude(order);
+            }
+        }
         (At::Commit(_), Answer::Committed) => bought(order),
         (At::Commit(reason), Answer::HoldGone) => unwind(order, reason, true),
         (At::Capture, Answer::Captured) | (At::ReturnUnits, Answer::PaidAfterAll) => {
@@ -109,14 +114,15 @@ pub fn unwind(order: &mut Order, reason: EndReason, hold_gone: bool) {
     }
 }
 
-/// `Checkout::hand_over_to_settle`
-pub fn hand_over_to_settle(order: &mut Order, guard: Guard, guards: Guards) {
+/// `Checkout::hand_over_to_settle`: false when no payment is known.
+pub fn hand_over_to_settle(order: &mut Order, guard: Guard, guards: Guards) -> bool {
     let intent = order.row.and_then(|row| row.payment_intent);
     if let Some(intent) = intent
         && guards.have(guard)
     {
         settle(order, intent);
     }
+    intent.is_some()
 }
 
 pub fn release(order: &mut Order, reason: EndReason) {

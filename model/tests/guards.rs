@@ -149,6 +149,7 @@ fn without_a_key_for_its_attempt_a_card_is_asked_twice() {
     without(Guard::ConfirmKey, Scenario::second_attempt_and_fault(), wrong, &steps);
 }
 
+/// In a scenario without `conclude` after the grace, which is a second net, here and in the next.
 #[test]
 fn without_keeping_its_id_first_a_payment_is_charged_that_nobody_can_settle() {
     let steps = ["authorize: confirm, and its worker dies with the answer", "HandOver", "release"];
@@ -332,6 +333,13 @@ fn without_settling_after_the_grace_a_late_authorization_stays() {
     let wrong = "no authorization is left on an ended order";
     let alone = Scenario { reconciles: false, ..Scenario::outage() };
     without(Guard::SettleAfterGrace, alone, wrong, &steps);
+}
+
+#[test]
+fn without_concluding_after_the_grace_a_payment_that_nobody_heard_of_stays() {
+    let steps = ["authorize: create", "HandOver", "release"];
+    let wrong = "no payment is left open on an ended order";
+    without(Guard::ConcludeAfterGrace, Scenario::unheard(), wrong, &steps);
 }
 
 // Capturing.

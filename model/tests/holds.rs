@@ -69,6 +69,11 @@ fn the_provider_may_be_silent_until_the_grace_is_over() {
 }
 
 #[test]
+fn the_provider_may_be_silent_of_a_payment_that_it_made() {
+    holds(Scenario::unheard(), 50_000);
+}
+
+#[test]
 fn a_capture_may_fail_until_its_authorization_ends() {
     holds(Scenario::capture_fails(), 80_000);
 }

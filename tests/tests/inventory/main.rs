@@ -5,6 +5,7 @@
 mod attempts;
 mod batches;
 mod calling_off;
+mod rush;
 mod till;
 
 use std::time::Duration;

@@ -167,7 +167,10 @@ async fn is_usable(connection: &mut PgConnection, idle: Duration) -> Result<bool
 
 /// Guards the pool: a connection that comes back inside a transaction is rolled back.
 async fn end_open_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    // Outside a transaction this is a warning, which `client_min_messages` keeps from us.
-    connection.execute("rollback").await?;
+    // A `rollback` alone would be a warning in Postgres's log, each time that there is nothing to
+    // roll back: nearly always. A transaction that has failed takes no `begin`.
+    if connection.execute("begin; rollback").await.is_err() {
+        connection.execute("rollback").await?;
+    }
     Ok(true)
 }

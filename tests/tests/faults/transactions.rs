@@ -1,13 +1,15 @@
 //! Callers of a transaction that are dropped half-way: whatever becomes of their own, nobody
 //! else's write is lost on the connection that they used.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use activities::Database;
 use sqlx::{Connection, Executor, PgConnection};
-use system_tests::{Chance, Servers};
+use system_tests::{Chance, Servers, eventually};
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+use super::temporal::SOON;
 
 /// How many callers are dropped, and how many write after them.
 const ROUNDS: i64 = 1_000;
@@ -19,12 +21,7 @@ const CONNECTIONS: u32 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_is_dropped_in_a_transaction_loses_nobodys_later_write() {
-    let servers = Servers::from_env();
-    let name = format!("test_{}", Uuid::new_v4().simple());
-    let mut admin = PgConnection::connect(&servers.database_url("postgres")).await.unwrap();
-    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
-    let url = servers.database_url(&name);
-    let database = Database::connect(&url, CONNECTIONS).await.unwrap();
+    let (database, url) = fresh_database().await;
     let table = "create table written (number bigint not null, half integer not null)";
     database.pool().execute(table).await.unwrap();
 
@@ -58,10 +55,53 @@ async fn a_caller_that_is_dropped_in_a_transaction_loses_nobodys_later_write() {
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     let dropped_and_done = whole.iter().filter(|number| **number < 0).count();
     println!("{dropped_and_done} of {ROUNDS} were done although nobody waited for them any more");
+}
 
-    database.pool().close().await;
-    drop(observer);
-    admin.execute(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).await.unwrap();
+#[tokio::test]
+async fn a_connection_that_comes_back_is_no_line_in_postgress_log() {
+    let (database, _) = fresh_database().await;
+    is_well(&database).await;
+    let fails = database.transact::<(), _>(|connection| {
+        Box::pin(async move {
+            connection.execute("select 1 / 0").await?;
+            Ok(())
+        })
+    });
+    assert!(fails.await.is_err());
+    is_well(&database).await;
+    let sessions = "select pid from pg_stat_activity where datname = current_database()";
+    let sessions: Vec<i32> = sqlx::query_scalar(sessions).fetch_all(database.pool()).await.unwrap();
+    assert!(warnings_of(&sessions).is_empty(), "{:?}", warnings_of(&sessions));
+    // They would be seen.
+    database.pool().execute("rollback").await.unwrap();
+    eventually("Postgres warns", SOON, || async {
+        (!warnings_of(&sessions).is_empty()).then_some(())
+    })
+    .await;
+}
+
+async fn is_well(database: &Database) {
+    let looks = database
+        .transact(|connection| Box::pin(async move { Ok(connection.execute("select 1").await?) }));
+    looks.await.unwrap();
+}
+
+/// What Postgres has warned of in these sessions.
+fn warnings_of(sessions: &[i32]) -> Vec<String> {
+    let log = fs::read_to_string(Servers::from_env().logs.join("postgres.log")).unwrap();
+    let of_them =
+        |line: &&str| sessions.iter().any(|pid| line.contains(&format!("[{pid}] WARNING")));
+    log.lines().filter(of_them).map(str::to_owned).collect()
+}
+
+/// An empty database of the test's own.
+async fn fresh_database() -> (Database, String) {
+    let servers = Servers::from_env();
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    let mut admin = PgConnection::connect(&servers.database_url("postgres")).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+    let url = servers.database_url(&name);
+    (Database::connect(&url, CONNECTIONS).await.unwrap(), url)
 }
 
 /// So many turns of the scheduler: much shorter than any clock's tick.

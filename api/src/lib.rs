@@ -247,7 +247,7 @@ fn shop_router(public_url: &str) -> Router<App> {
         .merge(analytics::router())
         .merge(health::router())
         .merge(pages::router(public_url))
-        .merge(pages::docs())
+        .merge(pages::description(include_str!("../openapi/shopper.json")))
 }
 
 fn with_layers(router: Router<App>, app: App) -> Router {

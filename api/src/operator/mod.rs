@@ -31,7 +31,7 @@ use self::tokens::Operator;
 pub use self::tokens::Tokens;
 use crate::{
     app::App,
-    pages::{self, openapi},
+    pages,
     problem::{Answer, Kind, Problem},
 };
 
@@ -67,11 +67,7 @@ pub fn open() -> Router<App> {
     Router::new()
         .merge(crate::health::router())
         .merge(pages::explanations())
-        .merge(pages::docs())
-        .route(
-            "/openapi.json",
-            get(|| async { openapi(include_str!("../../openapi/operator.json")) }),
-        )
+        .merge(pages::description(include_str!("../../openapi/operator.json")))
         .route("/metrics", get(metrics))
 }
 

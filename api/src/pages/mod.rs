@@ -2,6 +2,7 @@
 
 mod assets;
 mod content;
+mod docs;
 mod local_name;
 mod policy;
 mod price;
@@ -19,7 +20,6 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use self::style::Style;
 pub use self::{
@@ -36,11 +36,7 @@ use crate::{
 
 /// The pages of the shop's listener, whose address for shoppers is `public_url`.
 pub fn router(public_url: &str) -> Router<App> {
-    let description = get(|| async { openapi(include_str!("../../openapi/shopper.json")) });
-    explanations()
-        .merge(storefront::router(public_url))
-        .route("/openapi.json", description)
-        .fallback(storefront::nothing_here)
+    explanations().merge(storefront::router(public_url)).fallback(storefront::nothing_here)
 }
 
 /// The pages that explain problems, and what they are drawn with: the same on both listeners.
@@ -66,11 +62,6 @@ pub fn explanations() -> Router<App> {
         )
         .route("/problems", get(problems))
         .route("/problems/{slug}", get(problem))
-}
-
-/// The description of a listener's API, as a page that works offline.
-pub fn docs() -> SwaggerUi {
-    SwaggerUi::new("/docs").config(Config::from("/openapi.json"))
 }
 
 #[derive(Template)]
@@ -106,10 +97,10 @@ fn plain(page: &impl Template, style: &Style) -> Answer<Response> {
     Ok(response)
 }
 
-/// An API's description.
-pub fn openapi(document: &'static str) -> Response {
+/// The description of a listener's API, for programs at `/openapi.json` and for people at `/docs`.
+pub fn description(document: &'static str) -> Router<App> {
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (json, document).into_response()
+    docs::docs(document).route("/openapi.json", get(async move || (json, document)))
 }
 
 /// A page, rendered.

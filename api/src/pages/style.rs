@@ -25,6 +25,8 @@ pub enum Look {
     Receipt,
     /// Words alone.
     Plain,
+    /// An API's description.
+    Docs,
     /// The operators' dashboard.
     Operators,
 }
@@ -35,13 +37,14 @@ const COMMON: [&str; 5] = ["tokens", "base", "frame", "controls", "words"];
 const LAST: &str = "modes";
 
 impl Look {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Goods,
         Self::Product,
         Self::Cart,
         Self::Till,
         Self::Receipt,
         Self::Plain,
+        Self::Docs,
         Self::Operators,
     ];
 
@@ -53,6 +56,7 @@ impl Look {
             Self::Till => &["summary", "till", "contact"],
             Self::Receipt => &["summary", "receipt"],
             Self::Plain => &["problems"],
+            Self::Docs => &["docs"],
             Self::Operators => &["operators"],
         }
     }

@@ -170,11 +170,23 @@ test("a product's page is small at first, and hardly anything when seen again", 
   assert.ok(bytes <= 5_000, `${bytes} bytes warm`);
 });
 
-test("the API's docs render without the internet, and problems are explained", async () => {
+test("the API's docs are accessible, light and dark, and fit a narrow phone", async () => {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    const page = await open({ colorScheme, viewport: { width: 320, height: 700 } });
+    await page.goto("/docs");
+    const start = page.getByRole("article").filter({ hasText: "PUT /v1/checkouts/{order_id}" });
+    await start.getByText("201", { exact: true }).click();
+    await start.getByText('"awaiting_payment"').first().waitFor();
+    await isAccessible(page, `the docs, ${colorScheme}`);
+    await fits(page, "the docs");
+    await start.getByRole("link", { name: "StartCheckout" }).click();
+    assert.match(page.url(), /#StartCheckout$/);
+    assert.deepEqual(page.troubles, []);
+  }
+});
+
+test("problems are explained", async () => {
   const page = await open();
-  await page.goto("/docs/");
-  await page.getByText("/v1/checkouts/{order_id}", { exact: false }).first().waitFor();
-  assert.deepEqual(page.troubles, []);
   await page.goto("/problems/out-of-stock");
   await page.getByRole("heading", { name: "Not everything can be had" }).waitFor();
 });

@@ -1,8 +1,10 @@
 //! Pages and documents that the shop serves besides its API.
 
+use std::collections::BTreeSet;
+
 use reqwest::{Method, Response};
 use serde_json::Value;
-use system_tests::{Shop, Shopper};
+use system_tests::{Shop, Shopper, http_client};
 
 use crate::support::is_problem;
 
@@ -26,18 +28,34 @@ async fn the_front_page_is_html() {
 }
 
 #[tokio::test]
-async fn the_docs_work_without_the_internet() {
+async fn the_docs_describe_every_operation_and_need_nothing_from_elsewhere() {
     let shop = Shop::shared().await;
-    let docs = get(&shop, "/docs").await;
-    assert!(media_type(&docs).starts_with("text/html"));
-    let page = docs.text().await.unwrap();
-    let is_source =
-        |text: &&str| matches!(text.rsplit_once('.'), Some((_, "js" | "css" | "png" | "woff2")));
-    let sources: Vec<&str> = page.split(['"', '\'']).filter(is_source).collect();
-    assert!(!sources.is_empty(), "{page}");
-    for source in sources {
-        assert!(!source.contains("//"), "{source} comes from elsewhere");
-        get(&shop, &format!("/docs/{}", source.trim_start_matches("./"))).await;
+    for listener in [shop.url(), shop.operator().url().to_owned()] {
+        let read = async |path: &str| {
+            let answer = http_client().get(format!("{listener}{path}")).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            answer.text().await.unwrap()
+        };
+        let document: Value = serde_json::from_str(&read("/openapi.json").await).unwrap();
+        let docs = read("/docs").await;
+        let all = |attribute: &str| -> BTreeSet<String> {
+            let before = format!(" {attribute}=\"");
+            let values = docs.split(before.as_str()).skip(1);
+            values.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+        };
+        let (places, links) = (all("id"), all("href"));
+        let operations = document["paths"].as_object().unwrap().values();
+        let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());
+        let names = operations.map(|operation| operation["operationId"].as_str().unwrap());
+        let schemas = document["components"]["schemas"].as_object().unwrap().keys();
+        for name in names.chain(schemas.map(String::as_str)) {
+            assert!(places.contains(name), "{name} is described");
+        }
+        for link in &links {
+            let leads = link.strip_prefix('#').map(|place| places.contains(place));
+            assert!(leads.unwrap_or(link.starts_with('/')), "{link} leads nowhere, or elsewhere");
+        }
+        assert!(all("src").iter().all(|source| source.starts_with('/')), "{:?}", all("src"));
     }
 }
 

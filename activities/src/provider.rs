@@ -215,7 +215,7 @@ impl Provider {
             ("return_url", format!("{}/orders/{order}", self.return_base)),
         ];
         let request = self.post(&format!("payment_intents/{intent}/confirm"), &form);
-        self.send(keyed(request, &format!("{order}/{attempt}"), try_number)).await
+        about(intent, self.send(keyed(request, &format!("{order}/{attempt}"), try_number)).await?)
     }
 
     /// Moves the money that is set aside.
@@ -229,7 +229,7 @@ impl Provider {
         try_number: u32,
     ) -> Result<Answer, ProviderError> {
         let request = self.post(&format!("payment_intents/{intent}/capture"), &[]);
-        self.send(keyed(request, &format!("{order}/capture"), try_number)).await
+        about(intent, self.send(keyed(request, &format!("{order}/capture"), try_number)).await?)
     }
 
     /// Calls an intent off. Needs no key: called off twice is called off.
@@ -237,7 +237,7 @@ impl Provider {
     /// # Errors
     /// When it is not known whether it was called off.
     pub async fn cancel(&self, intent: &str) -> Result<Answer, ProviderError> {
-        self.send(self.post(&format!("payment_intents/{intent}/cancel"), &[])).await
+        about(intent, self.send(self.post(&format!("payment_intents/{intent}/cancel"), &[])).await?)
     }
 
     /// Asks where an intent stands.
@@ -245,7 +245,8 @@ impl Provider {
     /// # Errors
     /// When the provider does not say.
     pub async fn retrieve(&self, intent: &str) -> Result<Answer, ProviderError> {
-        self.send(self.request(Method::GET, &format!("payment_intents/{intent}"))).await
+        let request = self.request(Method::GET, &format!("payment_intents/{intent}"));
+        about(intent, self.send(request).await?)
     }
 
     fn post(&self, path: &str, form: &[(&str, String)]) -> RequestBuilder {
@@ -301,6 +302,16 @@ impl Provider {
         metrics::provider_asked(answered, began.elapsed());
         self.breaker.report(answered);
         exchanged
+    }
+}
+
+/// The answer, unless it is about another payment than the one that was asked about.
+fn about(intent: &str, answer: Answer) -> Result<Answer, ProviderError> {
+    match answer {
+        Answer::Intent(told) if told.id != intent => {
+            Err(ProviderError::Nonsense(format!("asked about {intent}, it tells of {}", told.id)))
+        }
+        answer => Ok(answer),
     }
 }
 
@@ -393,6 +404,15 @@ mod tests {
         for busy in [409, 429, 502, 503] {
             assert!(matches!(classified(busy, "{}"), Err(ProviderError::Busy { .. })), "{busy}");
         }
+    }
+
+    #[test]
+    fn an_answer_about_another_payment_is_no_answer() {
+        let intent = r#"{"id":"pi_1","status":"canceled","amount":5,"currency":"eur",
+            "last_payment_error":null,"next_action":null}"#;
+        let told = || Answer::Intent(serde_json::from_str(intent).unwrap());
+        assert!(matches!(about("pi_1", told()), Ok(Answer::Intent(_))));
+        assert!(matches!(about("pi_2", told()), Err(ProviderError::Nonsense(_))));
     }
 
     #[test]

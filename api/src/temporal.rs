@@ -1,7 +1,10 @@
 //! What the API asks of Temporal: start, describe, update; each within a time that a shopper
 //! waits.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    pin::pin,
+    time::{Duration, Instant, SystemTime},
+};
 
 use domain::{OrderId, PayRefusal};
 use temporalio_client::{
@@ -14,8 +17,9 @@ use temporalio_client::{
 use temporalio_common::{
     MemoValues,
     protos::temporal::api::{
-        enums::v1::TaskQueueType, taskqueue::v1::TaskQueue,
-        workflowservice::v1::DescribeTaskQueueRequest,
+        enums::v1::TaskQueueType,
+        taskqueue::v1::TaskQueue,
+        workflowservice::v1::{DescribeTaskQueueRequest, GetSystemInfoRequest},
     },
     search_attributes::SearchAttributes,
 };
@@ -33,10 +37,14 @@ use crate::problem::{Answer, Kind, Problem};
 /// How long one request to Temporal may take, its retries included.
 const PATIENCE: Duration = Duration::from_millis(1_400);
 /// How long a start may take: longer, since a burst of shoppers queues in Temporal. A Temporal that
-/// is down refuses at once.
+/// is down refuses at once, and one that is silent is not waited for.
 const START_PATIENCE: Duration = Duration::from_secs(4);
 /// How long an update may take: the worker has to take it.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(5);
+/// After how long without an answer Temporal is asked whether it is there at all.
+const SEEMS_SILENT_AFTER: Duration = Duration::from_secs(1);
+/// How long it may take to say that it is: it needs to look nothing up for that.
+const SAYS_SO_WITHIN: Duration = Duration::from_millis(600);
 
 /// How long an operator's change may take.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(8);
@@ -101,9 +109,8 @@ impl Temporal {
             .static_summary(summary)
             .rpc_options(rpc(START_PATIENCE))
             .build();
-        let started =
-            within(START_PATIENCE, self.0.start_workflow(Checkout::run, input, options)).await?;
-        match started {
+        let start = self.0.start_workflow(Checkout::run, input, options);
+        match self.unless_silent(START_PATIENCE, start).await? {
             Ok(_) => Ok(Started::Now),
             Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Before),
             Err(error) => Err(unavailable(&error)),
@@ -150,8 +157,8 @@ impl Temporal {
             .rpc_options(rpc(UPDATE_PATIENCE))
             .build();
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
-        let answer = within(UPDATE_PATIENCE, handle.execute_update(Checkout::pay, pay, options));
-        updated(answer.await?)
+        let update = handle.execute_update(Checkout::pay, pay, options);
+        updated(self.unless_silent(UPDATE_PATIENCE, update).await?)
     }
 
     /// Calls the order off. None when there is no open workflow.
@@ -162,8 +169,8 @@ impl Temporal {
             .rpc_options(rpc(UPDATE_PATIENCE))
             .build();
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
-        let answer = within(UPDATE_PATIENCE, handle.execute_update(Checkout::cancel, (), options));
-        updated(answer.await?)
+        let update = handle.execute_update(Checkout::cancel, (), options);
+        updated(self.unless_silent(UPDATE_PATIENCE, update).await?)
     }
 
     /// Makes an operator's change, once, and answers what came of it.
@@ -253,6 +260,30 @@ impl Temporal {
         let described = within(PATIENCE, handle.describe(rpc(PATIENCE))).await?;
         let described = described.map_err(|error| unavailable(&error))?;
         Ok((described.paused(), described.future_action_times().first().copied()))
+    }
+
+    /// Waits for the answer to `call`, up to `limit` while Temporal is busy, and no longer than a
+    /// shopper waits once it is silent.
+    async fn unless_silent<T>(&self, limit: Duration, call: impl Future<Output = T>) -> Answer<T> {
+        let mut answer = pin!(within(limit, call));
+        if let Ok(answer) = tokio::time::timeout(SEEMS_SILENT_AFTER, &mut answer).await {
+            return answer;
+        }
+        tokio::select! {
+            answer = &mut answer => answer,
+            silent = self.falls_silent() => Err(silent),
+        }
+    }
+
+    /// Comes back only when Temporal does not say that it is there.
+    async fn falls_silent(&self) -> Problem {
+        let mut service = self.0.connection().workflow_service();
+        let asked = service.get_system_info(GetSystemInfoRequest {}.into_request());
+        match within(SAYS_SO_WITHIN, asked).await {
+            Ok(Ok(_)) => std::future::pending().await,
+            Ok(Err(error)) => unavailable(&error),
+            Err(silent) => silent,
+        }
     }
 
     /// Whether Temporal answers.

@@ -6,7 +6,7 @@ use std::{process::ExitCode, time::Duration};
 use activities::{ChangeSink, Changes, HeldOrder};
 use anyhow::Context;
 use clap::Parser;
-use read_model::{Checkout, ReadModel, StoredOrder, orders::Changing};
+use read_model::{Checkout, ReadAt, ReadModel, StoredOrder, orders::Changing};
 use startup::SharedSettings;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +81,7 @@ fn just_held(order: HeldOrder) -> StoredOrder {
             changing: Changing::just_held(),
             created_at: order.created_at,
             updated_at: order.updated_at,
+            read_at: ReadAt::just_now(order.updated_at),
         },
         secret_hash: order.secret_hash,
         fingerprint: order.fingerprint,

@@ -56,9 +56,10 @@ where
     }
 }
 
-/// How many connections a statement may find dead before it is given up: those that lay in the pool
-/// when Postgres was started again all are.
-const CONNECTIONS: usize = 4;
+/// On how many connections a statement is tried before it is given up: those that lay in the pool
+/// when Postgres was started again are all dead, and the next one is new. As many as a pool has
+/// (`API_DATABASE_CONNECTIONS`), and one more.
+const CONNECTIONS: usize = 17;
 
 /// Looks, and on another connection when one turns out to be lost: reading twice does no harm.
 async fn look_up<Key: Clone, Found>(

@@ -3,6 +3,7 @@
 pub mod appends;
 pub mod audit;
 pub mod catalogue;
+mod clock;
 mod feed;
 pub mod funnel;
 pub mod gather;
@@ -25,6 +26,7 @@ pub mod webhooks;
 use std::sync::Arc;
 
 pub use catalogue::{Catalogue, Product};
+pub use clock::ReadAt;
 use domain::{OrderId, Sku};
 pub use gather::Gather;
 pub use hub::Hub;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sqlx::{PgPool, types::Json};
 use time::OffsetDateTime;
 
-use crate::ReadError;
+use crate::{ReadAt, ReadError};
 
 /// An order with its lines.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Checkout {
     pub created_at: OffsetDateTime,
     /// When it last changed.
     pub updated_at: OffsetDateTime,
+    /// When it was read.
+    pub read_at: ReadAt,
 }
 
 /// The part of an order that changes: the shape of `order_snapshot` in the database.
@@ -124,6 +126,7 @@ pub async fn find_all(
         r#"
         select order_id, version, secret_hash, fingerprint, payment_intent, currency, total_minor,
             expires_at, created_at, updated_at, refusal as "refusal: Json<Refusal>",
+            clock_timestamp() as "now!",
             order_snapshot(orders.*) as "changing!: Json<Changing>",
             coalesce((
                 select jsonb_agg(jsonb_build_object(
@@ -156,6 +159,7 @@ pub async fn find_all(
             changing: row.changing.0,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            read_at: ReadAt::just_now(row.now),
         };
         let stored = StoredOrder {
             checkout,

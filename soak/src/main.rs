@@ -6,7 +6,6 @@ mod buyer;
 mod plan;
 mod player;
 mod process;
-mod proxy;
 mod quiet;
 mod report;
 mod servers;

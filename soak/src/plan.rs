@@ -4,7 +4,7 @@
 use std::{fmt, time::Duration};
 
 use serde_json::{Value, json};
-use system_tests::Chance;
+use system_tests::{Chance, Trouble};
 
 /// The shop opens before anything goes wrong.
 const FIRST_AT_MS: u64 = 2_000;
@@ -52,22 +52,6 @@ pub enum Link {
     WorkerTemporal,
     WorkerProvider,
     ProviderApi,
-}
-
-/// What can be wrong with a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Everything takes so much longer, in each direction.
-    Delay(Duration),
-    /// Nothing arrives until it is over; then all of it does, as TCP sends it again.
-    BlackHole,
-    /// Connections are cut, and one end is not told: what it sends goes nowhere, until it is over.
-    HalfOpen {
-        /// Whether the one who opened the connection is the one who is told.
-        opener_is_told: bool,
-    },
-    /// Connections are reset, and new ones a moment after they were made.
-    Reset,
 }
 
 impl Link {
@@ -212,18 +196,6 @@ impl fmt::Display for Link {
             Self::WorkerProvider => "worker → sandbox",
             Self::ProviderApi => "sandbox → api",
         })
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Delay(by) => write!(f, "{} ms later", by.as_millis()),
-            Self::BlackHole => f.write_str("black hole"),
-            Self::HalfOpen { opener_is_told: true } => f.write_str("half-open at the far end"),
-            Self::HalfOpen { opener_is_told: false } => f.write_str("half-open at the near end"),
-            Self::Reset => f.write_str("reset"),
-        }
     }
 }
 

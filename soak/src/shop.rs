@@ -7,15 +7,14 @@ use anyhow::Context;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use startup::temporal::TemporalSettings;
-use system_tests::{Operator, Program, Servers, http_client};
+use system_tests::{Operator, Program, Proxy, Servers, Trouble, http_client};
 use temporalio_client::Client;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
-    plan::{Fault, Link, Trouble, Victim},
+    plan::{Fault, Link, Victim},
     process::{Death, Kept, run_to_end},
-    proxy::Proxy,
     servers::Record,
 };
 
@@ -195,7 +194,7 @@ async fn links(servers: &Servers, own: &Addresses) -> anyhow::Result<BTreeMap<Li
             Link::ApiTemporal | Link::WorkerTemporal => temporal,
             Link::ShopperProvider | Link::WorkerProvider => own.sandbox,
         };
-        links.insert(link, Proxy::before(target).await?);
+        links.insert(link, Proxy::before(target).await.context("listen on loopback")?);
     }
     Ok(links)
 }

@@ -26,6 +26,9 @@ pub struct ShopOptions {
     pub expiry_grace: &'static str,
     /// What of the product runs.
     pub running: Running,
+    /// Where the product's processes find Postgres, a URL without a database: such as a proxy that
+    /// stands before the servers' own, which it is where there is none.
+    pub postgres_url: Option<String>,
     /// Further settings of the product's processes.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -47,6 +50,7 @@ impl Default for ShopOptions {
             hold_ttl: "5m",
             expiry_grace: "2m",
             running: Running::Together,
+            postgres_url: None,
             environment: Vec::new(),
         }
     }
@@ -122,8 +126,9 @@ impl Shop {
     /// The settings of the product's processes, for a worker that a test brings.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
+        let postgres = self.options.postgres_url.as_ref().unwrap_or(&self.servers.postgres_url);
         let own = [
-            ("DATABASE_URL", self.servers.database_url(&self.name)),
+            ("DATABASE_URL", format!("{postgres}/{}", self.name)),
             ("TEMPORAL_ADDRESS", self.servers.temporal_address.clone()),
             ("TEMPORAL_NAMESPACE", self.name.clone()),
             ("SHOP_LISTEN", format!("127.0.0.1:{}", self.port)),

@@ -9,6 +9,7 @@
 mod faults {
     mod books;
     mod buying;
+    mod dependencies;
     mod forgotten_keys;
     mod front;
     mod hang_ups;
@@ -29,6 +30,7 @@ mod faults {
     mod second_run;
     mod secrecy;
     mod sessions;
+    mod signed;
     mod story;
     mod temporal;
     mod transactions;

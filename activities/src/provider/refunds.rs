@@ -169,7 +169,12 @@ impl Provider {
         id: &str,
     ) -> Result<Result<ProviderRefund, Answer>, ProviderError> {
         let request = self.request(Method::GET, &format!("refunds/{id}"));
-        self.ask(request.query(&[("expand[]", "charge")])).await
+        match self.ask::<ProviderRefund>(request.query(&[("expand[]", "charge")])).await? {
+            Ok(told) if told.id != id => {
+                Err(ProviderError::Nonsense(format!("asked about {id}, it tells of {}", told.id)))
+            }
+            answer => Ok(answer),
+        }
     }
 
     /// Looks for a refund of ours among those of its payment.

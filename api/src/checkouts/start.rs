@@ -275,7 +275,7 @@ fn price(asked: &Asked, stock: &mut BTreeMap<Sku, StockLine>) -> Result<Priced, 
 
 enum SecondLook {
     CanBeHad((Priced, Admitted)),
-    Written(StoredOrder),
+    Written(Box<StoredOrder>),
     AlreadyStarted(CheckoutMemo),
     No(Refusal),
 }
@@ -299,7 +299,7 @@ async fn second_look(app: &App, asked: &Asked) -> Answer<SecondLook> {
         Err(refusal) => refusal,
     };
     if let Some(stored) = model.orders.look(asked.order).await? {
-        return Ok(SecondLook::Written(stored));
+        return Ok(SecondLook::Written(Box::new(stored)));
     }
     let Ok(_turn) = app.memo_turns.try_acquire() else {
         return Ok(SecondLook::No(refusal));

@@ -18,7 +18,7 @@ pub fn checkout_at(
     version: i64,
     updated_at: OffsetDateTime,
 ) -> Value {
-    let now = OffsetDateTime::now_utc();
+    let now = checkout.read_at.now();
     let currency = checkout.total.or(checkout.lines.first().map(|line| line.unit_price));
     let money = |minor: i64| currency.map(|of| Money::new(minor, of.currency));
     let hold = checkout.expires_at.map(|at| {

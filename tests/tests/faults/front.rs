@@ -1,6 +1,7 @@
-//! What stands before the provider: passes on what the shop asks, and knows what that was.
+//! What stands before the provider: passes on what the shop asks, knows what that was, and may
+//! answer something else.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use axum::{
     Router,
@@ -9,6 +10,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 use system_tests::http_client;
 use tokio::net::TcpListener;
 
@@ -23,7 +25,11 @@ struct Inner {
     asked: Mutex<Vec<String>>,
     /// The next look whose address has all of this fails.
     fails: Mutex<Vec<&'static str>>,
+    /// What becomes of answers: told the address, and the answer.
+    changes: RwLock<Vec<Change>>,
 }
+
+type Change = Box<dyn Fn(&Uri, &mut Value) + Send + Sync>;
 
 impl Front {
     /// Listens; until there is a provider behind it, nobody answers.
@@ -50,9 +56,25 @@ impl Front {
         *self.0.fails.lock().unwrap() = parts.to_vec();
     }
 
+    /// From now on `change` may make of each answer whatever it likes.
+    pub fn changes_answers(&self, change: impl Fn(&Uri, &mut Value) + Send + Sync + 'static) {
+        self.0.changes.write().unwrap().push(Box::new(change));
+    }
+
     /// The addresses of what was looked at since the last time.
     pub fn takes_what_was_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.0.asked.lock().unwrap())
+    }
+
+    /// What is told of an answer: itself, unless somebody changes it.
+    fn tells(&self, address: &Uri, answer: Bytes) -> Bytes {
+        let changes = self.0.changes.read().unwrap();
+        if changes.is_empty() {
+            return answer;
+        }
+        let Ok(mut told) = serde_json::from_slice(&answer) else { return answer };
+        changes.iter().for_each(|change| change(address, &mut told));
+        serde_json::to_vec(&told).unwrap().into()
     }
 
     /// Notes a look; answers whether it is the one that fails.
@@ -90,7 +112,8 @@ async fn pass_on(
         Ok(answer) => {
             let status = answer.status();
             let json = [(header::CONTENT_TYPE, "application/json")];
-            (status, json, answer.bytes().await.unwrap_or_default()).into_response()
+            let answer = answer.bytes().await.unwrap_or_default();
+            (status, json, front.tells(&uri, answer)).into_response()
         }
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
     }

@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use hmac::{Hmac, Mac};
 use reqwest::Method;
 use serde_json::json;
-use sha2::Sha256;
 use sqlx::PgPool;
 use system_tests::{Chance, Shop, Shopper, assert_invariants, eventually, on_the_wire};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -17,6 +15,7 @@ use uuid::Uuid;
 use super::{
     buying,
     sessions::{Watch, idle_in_transaction},
+    signed::webhook,
 };
 
 /// Clients at once that hang up, and how often each does.
@@ -150,22 +149,6 @@ async fn wait_for_answers(shop: &Shop, sku: &str) -> Vec<Told> {
         told.push(tells);
     }
     told
-}
-
-fn webhook(shop: &Shop) -> (String, reqwest::RequestBuilder) {
-    let id = format!("evt_{}", Uuid::new_v4().simple());
-    let body = json!({"id": id, "type": "customer.created", "data": {"object": {}}}).to_string();
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"whsec_sandbox").unwrap();
-    mac.update(format!("{now}.{body}").as_bytes());
-    let signature = hex::encode(mac.finalize().into_bytes());
-    let request = shop
-        .shopper()
-        .anonymous(Method::POST, "/v1/webhooks/stripe")
-        .header("content-type", "application/json")
-        .header("stripe-signature", format!("t={now},v1={signature}"))
-        .body(body);
-    (id, request)
 }
 
 fn analytics(shop: &Shop, sku: &str) -> (String, reqwest::RequestBuilder) {

@@ -1,7 +1,7 @@
 //! A TCP proxy that stands on a link and brings trouble when it is told to.
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -18,10 +17,36 @@ use tokio::{
     time::sleep,
 };
 
-use crate::plan::Trouble;
-
 /// How long a connection lives that is made while connections are reset.
 const RESET_AFTER: Duration = Duration::from_millis(50);
+
+/// What can be wrong with a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Everything takes so much longer, in each direction.
+    Delay(Duration),
+    /// Nothing arrives until it is over; then all of it does, as TCP sends it again.
+    BlackHole,
+    /// Connections are cut, and one end is not told: what it sends goes nowhere, until it is over.
+    HalfOpen {
+        /// Whether the one who opened the connection is the one who is told.
+        opener_is_told: bool,
+    },
+    /// Connections are reset, and new ones a moment after they were made.
+    Reset,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delay(by) => write!(f, "{} ms later", by.as_millis()),
+            Self::BlackHole => f.write_str("black hole"),
+            Self::HalfOpen { opener_is_told: true } => f.write_str("half-open at the far end"),
+            Self::HalfOpen { opener_is_told: false } => f.write_str("half-open at the near end"),
+            Self::Reset => f.write_str("reset"),
+        }
+    }
+}
 
 /// A proxy that runs for as long as the runtime does.
 pub struct Proxy {
@@ -33,8 +58,11 @@ pub struct Proxy {
 
 impl Proxy {
     /// Stands before `target`, which need not be there yet.
-    pub async fn before(target: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("listen on loopback")?;
+    ///
+    /// # Errors
+    /// When loopback can't be listened on.
+    pub async fn before(target: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (trouble, seen) = watch::channel(None);
         let disturbed = Arc::new(AtomicU64::new(0));
@@ -59,6 +87,7 @@ impl Proxy {
     }
 
     /// How many connections were held up or cut so far.
+    #[must_use]
     pub fn disturbed(&self) -> u64 {
         self.disturbed.load(Ordering::Relaxed)
     }

@@ -29,6 +29,7 @@ mod faults {
     mod second_run;
     mod secrecy;
     mod sessions;
+    mod stopping;
     mod story;
     mod temporal;
     mod transactions;

@@ -15,6 +15,11 @@ pub fn router() -> Router<App> {
 }
 
 async fn ready(State(app): State<App>) -> Answer<impl IntoResponse> {
+    if app.stop.is_cancelled() {
+        return Err(Problem::new(Kind::Overloaded)
+            .because("this process is about to end")
+            .retry_after(2));
+    }
     let asked = sqlx::query("select 1").execute(&app.model.pool);
     if !matches!(tokio::time::timeout(Duration::from_secs(2), asked).await, Ok(Ok(_))) {
         return Err(Problem::new(Kind::DatabaseUnavailable).retry_after(2));

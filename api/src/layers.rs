@@ -7,13 +7,14 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 use startup::traces::{belongs_to_caller, belongs_to_order};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
@@ -28,7 +29,14 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIME_LIMIT: Duration = Duration::from_secs(12);
 
 /// The outermost layer: every response has an id, every error is a problem, nothing escapes.
-pub async fn outermost(request: Request, next: Next) -> Response {
+///
+/// Once `stop` is cancelled, each answer is the last on its connection.
+pub async fn outermost(
+    State(stop): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let version = request.version();
     let id = request_id(&request);
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
@@ -54,6 +62,9 @@ pub async fn outermost(request: Request, next: Next) -> Response {
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
+    if stop.is_cancelled() && version <= Version::HTTP_11 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     for (name, value) in SECURITY {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
@@ -157,7 +168,7 @@ fn without_length(mut response: Response) -> Response {
 
 /// Sheds load: beyond this many requests at once, the rest is told to come back.
 pub async fn shed(
-    axum::extract::State(slots): axum::extract::State<std::sync::Arc<tokio::sync::Semaphore>>,
+    State(slots): State<std::sync::Arc<tokio::sync::Semaphore>>,
     request: Request,
     next: Next,
 ) -> Response {

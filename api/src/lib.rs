@@ -6,6 +6,8 @@ mod addresses;
 mod admission;
 mod analytics;
 mod app;
+#[cfg(test)]
+mod bad_input;
 mod body;
 mod checkouts;
 mod health;
@@ -28,10 +30,7 @@ mod webhooks;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::{
-    Router,
-    middleware::{from_fn, from_fn_with_state},
-};
+use axum::{Router, middleware::from_fn_with_state};
 use read_model::ReadModel;
 use startup::{SharedSettings, parse_duration};
 use temporalio_client::Client;
@@ -46,6 +45,12 @@ use crate::{
 
 /// Requests under way at once, at the most, on one listener.
 const AT_ONCE: usize = 4_096;
+
+/// For how long somebody who is told to stop goes on as before, but that each answer closes its
+/// connection: a connection that is closed while it lies idle may have a request on its way.
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// How long what is under way has to finish after that.
+const TO_FINISH: Duration = Duration::from_secs(10);
 
 /// Looks at Temporal for the memo of an order that can't be had, under way at once: asking Temporal
 /// for everybody would cost it more than the orders that can be had.
@@ -125,7 +130,7 @@ pub struct Addresses {
     pub operator: SocketAddr,
 }
 
-/// Connects to what the API reads from, and keeps it fresh until `stop`.
+/// Connects to what the API reads from, and keeps it fresh until `stop`: not before `serve` has ended.
 ///
 /// # Errors
 /// When Postgres can't be reached.
@@ -143,7 +148,8 @@ pub async fn connect(
         .context("the API can't read from Postgres: look at DATABASE_URL, and run `worker setup`")
 }
 
-/// Serves both listeners until `stop`, then finishes what is under way.
+/// Serves both listeners until `stop`, then finishes what is under way. `model` has to be kept fresh
+/// until then.
 ///
 /// # Errors
 /// When a port is taken or a setting can't be used.
@@ -254,18 +260,21 @@ fn with_layers(router: Router<App>, app: App) -> Router {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     router
         .route_layer(from_fn_with_state(slots, layers::shed))
-        .layer(from_fn(layers::outermost))
+        .layer(from_fn_with_state(app.stop.clone(), layers::outermost))
         .with_state(app)
 }
 
-/// Serves one listener until `stop`; then what is under way has ten seconds to finish.
+/// Serves one listener until `stop` and the last call; then what is under way may finish.
 async fn run(listener: TcpListener, app: Router, stop: CancellationToken) -> anyhow::Result<()> {
     let stopped = stop.clone();
     let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move { stopped.cancelled().await });
+        .with_graceful_shutdown(async move {
+            stopped.cancelled().await;
+            tokio::time::sleep(LAST_CALL).await;
+        });
     let patience = async {
         stop.cancelled().await;
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        tokio::time::sleep(LAST_CALL + TO_FINISH).await;
     };
     tokio::select! {
         served = server => served.context("serve HTTP"),

@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use api::{Addresses, Settings};
 use clap::Parser;
 use startup::SharedSettings;
+use tokio_util::sync::CancellationToken;
 
 /// Holdfast's HTTP API: shoppers, operators, webhooks.
 #[derive(Parser)]
@@ -27,7 +28,9 @@ async fn start() -> anyhow::Result<()> {
     startup::use_ring_for_tls();
     let stop = startup::shutdown::on_signal()?;
     let client = shared.temporal.connect("api", Duration::from_mins(1)).await?;
-    let model = api::connect(&shared, &settings, stop.clone()).await?;
+    let served = CancellationToken::new();
+    let model = api::connect(&shared, &settings, served.clone()).await?;
+    let _reads_on_until_then = served.drop_guard();
     api::serve(shared, settings, model, client, stop, announce).await
 }
 

@@ -50,11 +50,16 @@ impl Page {
         let Some(cursor) = &self.cursor else {
             return Ok(None);
         };
-        let bad = || Problem::invalid("/cursor", "is not one that this list gave");
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
-        let text = String::from_utf8(bytes).map_err(|_| bad())?;
-        text.parse().map(Some).map_err(|_| bad())
+        after(cursor).map(Some)
     }
+}
+
+/// The SKU that the page with this cursor comes after.
+pub fn after(cursor: &str) -> Answer<Sku> {
+    let bad = || Problem::invalid("/cursor", "is not one that this list gave");
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+    let text = String::from_utf8(bytes).map_err(|_| bad())?;
+    text.parse().map_err(|_| bad())
 }
 
 /// The cursor of the page after `sku`.

@@ -35,23 +35,12 @@ async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> A
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
     let now = OffsetDateTime::now_utc().unix_timestamp();
     verify(signature.unwrap_or_default(), &body, &app.webhook_secrets, now)?;
-    let event: Value = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(Kind::MalformedJson).because(error.to_string()))?;
-    let Some(id) = name(&event["id"]) else {
-        let detail = "the event has no id of 1 to 255 visible ASCII characters";
-        return Err(Problem::new(Kind::MalformedJson).because(detail));
-    };
-    let object = &event["data"]["object"];
-    let stored = WebhookEvent {
-        event_id: id.to_owned(),
-        event_type: name(&event["type"]).unwrap_or("unknown").to_owned(),
-        payment_intent: payment_intent(object),
-        order_id: object["metadata"]["order_id"].as_str().and_then(|id| id.parse().ok()),
-        body: body.to_vec(),
-        headers: without_signature(&headers),
-    };
-    let span =
-        tracing::info_span!("store a webhook", event_id = id, event_type = stored.event_type);
+    let stored = read(&headers, &body)?;
+    let span = tracing::info_span!(
+        "store a webhook",
+        event_id = stored.event_id,
+        event_type = stored.event_type
+    );
     if let Some(order) = stored.order_id {
         belongs_to_order(&span, order);
     }
@@ -59,6 +48,25 @@ async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> A
         app.model.inbox_news.notify_one();
     }
     Ok(Json(json!({"received": true})))
+}
+
+/// An event as it is stored. Its body was signed by one of ours, and may be of any kind all the same.
+pub fn read(headers: &HeaderMap, body: &[u8]) -> Answer<WebhookEvent> {
+    let event: Value = serde_json::from_slice(body)
+        .map_err(|error| Problem::new(Kind::MalformedJson).because(error.to_string()))?;
+    let Some(id) = name(&event["id"]) else {
+        let detail = "the event has no id of 1 to 255 visible ASCII characters";
+        return Err(Problem::new(Kind::MalformedJson).because(detail));
+    };
+    let object = &event["data"]["object"];
+    Ok(WebhookEvent {
+        event_id: id.to_owned(),
+        event_type: name(&event["type"]).unwrap_or("unknown").to_owned(),
+        payment_intent: payment_intent(object),
+        order_id: object["metadata"]["order_id"].as_str().and_then(|id| id.parse().ok()),
+        body: body.to_vec(),
+        headers: without_signature(headers),
+    })
 }
 
 fn payment_intent(object: &Value) -> Option<String> {
@@ -88,7 +96,7 @@ fn without_signature(headers: &HeaderMap) -> Value {
 
 /// Checks a `Stripe-Signature` over the raw body, with any of `secrets`, in constant time
 /// (Stripe, "Verify webhook signatures manually").
-fn verify(signature: &str, body: &[u8], secrets: &[String], now: i64) -> Answer<()> {
+pub fn verify(signature: &str, body: &[u8], secrets: &[String], now: i64) -> Answer<()> {
     let bad = |why: &str| Problem::new(Kind::BadSignature).because(why);
     let mut timestamp = None;
     let mut given = Vec::new();

@@ -5,6 +5,8 @@
 //! and is not checked again.
 
 pub mod allocation;
+#[cfg(test)]
+mod bad_input;
 pub mod cart;
 pub mod dispute;
 pub mod id;

@@ -33,12 +33,13 @@ async fn start() -> anyhow::Result<()> {
     startup::use_ring_for_tls();
     let stop = startup::shutdown::on_signal()?;
     let client = shared.temporal.connect("holdfast", Duration::from_secs(60)).await?;
-    let model = api::connect(&shared, &api, stop.clone()).await?;
+    // Worker and read model outlive the API's draining: what the API has accepted still gets its
+    // answer.
+    let drained = CancellationToken::new();
+    let model = api::connect(&shared, &api, drained.clone()).await?;
     let sink = tell_at_once(model.clone());
     let prepared = worker::prepare(&shared, &worker, client.clone(), Some(sink)).await?;
 
-    // The worker outlives the API's draining: what the API has accepted still gets its answer.
-    let drained = CancellationToken::new();
     let serving = async {
         let served = api::serve(shared, api, model, client, stop.clone(), announce).await;
         drained.cancel();

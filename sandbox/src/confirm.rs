@@ -9,7 +9,7 @@ use crate::{
     error::{ApiError, documented},
     events::{emit, new_id},
     form::Form,
-    intents::{Answer, Moment, capture_method, find, take_method},
+    intents::{Answer, Moment, SHIPPING, capture_method, find, take_method},
     objects::{CaptureMethod, Charge, Intent, PaymentMethod, Status},
     payment_methods, processing,
     store::State,
@@ -34,7 +34,7 @@ impl Attempt {
 
 /// `POST /v1/payment_intents/{id}/confirm`
 pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
-    form.takes_only(&[
+    let known = [
         "capture_method",
         "error_on_requires_action",
         "mandate_data[",
@@ -46,9 +46,9 @@ pub fn confirm(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Ans
         "receipt_email",
         "return_url",
         "setup_future_usage",
-        "shipping[",
         "use_stripe_sdk",
-    ])?;
+    ];
+    form.takes_only(&[&known[..], &SHIPPING].concat())?;
     let mut intent = find(state, id, "intent")?;
     let how = Attempt::read(form)?;
     let capture_method = capture_method(form)?;

@@ -46,9 +46,24 @@ pub type Answer = Result<Intent, ApiError>;
 const SHOWN_AGAIN: [&str; 4] =
     ["setup_future_usage", "statement_descriptor", "statement_descriptor_suffix", "transfer_group"];
 
+/// What `shipping` consists of. What is deeper than that nobody could read from the disk again.
+pub const SHIPPING: [&str; 11] = [
+    "shipping",
+    "shipping[address][city]",
+    "shipping[address][country]",
+    "shipping[address][line1]",
+    "shipping[address][line2]",
+    "shipping[address][postal_code]",
+    "shipping[address][state]",
+    "shipping[carrier]",
+    "shipping[name]",
+    "shipping[phone]",
+    "shipping[tracking_number]",
+];
+
 /// `POST /v1/payment_intents`
 pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
-    form.takes_only(&[
+    let known = [
         "amount",
         "automatic_payment_methods[",
         "capture_method",
@@ -67,12 +82,12 @@ pub fn create(state: &mut State, form: &Form, at: &Moment<'_>) -> Answer {
         "receipt_email",
         "return_url",
         "setup_future_usage",
-        "shipping[",
         "statement_descriptor",
         "statement_descriptor_suffix",
         "transfer_group",
         "use_stripe_sdk",
-    ])?;
+    ];
+    form.takes_only(&[&known[..], &SHIPPING].concat())?;
     no_customer(form)?;
     form.choice("confirmation_method", &["automatic"])?;
     let confirm_now = form.flag("confirm")?.unwrap_or_default();
@@ -188,7 +203,7 @@ fn show_again(intent: &mut Intent, form: &Form) {
 
 /// `POST /v1/payment_intents/{id}`
 pub fn update(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answer {
-    form.takes_only(&[
+    let known = [
         "amount",
         "capture_method",
         "currency",
@@ -201,11 +216,11 @@ pub fn update(state: &mut State, id: &str, form: &Form, at: &Moment<'_>) -> Answ
         "payment_method_types[",
         "receipt_email",
         "setup_future_usage",
-        "shipping[",
         "statement_descriptor",
         "statement_descriptor_suffix",
         "transfer_group",
-    ])?;
+    ];
+    form.takes_only(&[&known[..], &SHIPPING].concat())?;
     no_customer(form)?;
     let mut intent = find(state, id, "intent")?;
     update_charge(state, &mut intent, form, at)?;

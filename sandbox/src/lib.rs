@@ -4,6 +4,8 @@
 //! with success is on disk, together with the idempotency record and the webhooks that follow.
 
 mod api;
+#[cfg(test)]
+mod bad_input;
 mod bank;
 mod capture;
 mod card_entry;

@@ -33,7 +33,7 @@ pub fn payment_intents(state: &State, form: &Form) -> Result<Value, ApiError> {
 
 /// Clauses that have to be true, all or any of them.
 #[derive(Debug)]
-struct Query {
+pub struct Query {
     clauses: Vec<Clause>,
     any: bool,
 }
@@ -64,7 +64,8 @@ enum Operator {
 }
 
 impl Query {
-    fn parse(text: &str) -> Result<Self, ApiError> {
+    /// Reads a query.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
         let mut rest = text.trim();
         let mut clauses = Vec::new();
         let (mut all, mut any) = (false, false);
@@ -86,7 +87,8 @@ impl Query {
         Ok(Self { clauses, any })
     }
 
-    fn matches(&self, intent: &Intent) -> bool {
+    /// Whether a payment is one that is looked for.
+    pub fn matches(&self, intent: &Intent) -> bool {
         let mut clauses = self.clauses.iter();
         if self.any {
             clauses.any(|clause| clause.matches(intent))

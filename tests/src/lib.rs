@@ -5,24 +5,25 @@
 //! own; tests that share one differ by the products that they make in it.
 #![allow(clippy::unwrap_used, reason = "a harness that can't go on fails the test")]
 
-mod chance;
 mod client;
 mod invariants;
 mod operator;
 mod process;
 mod proxy;
+mod raw;
 mod servers;
 mod shop;
 mod shopper;
 mod wait;
 mod wire;
 
-pub use chance::Chance;
 pub use client::http_client;
+pub use fuzz::Chance;
 pub use invariants::{assert_invariants, assert_invariants_of};
 pub use operator::Operator;
 pub use process::{Process, Program};
 pub use proxy::{Proxy, Trouble};
+pub use raw::{Answer, NoAnswer, read_answer};
 pub use servers::Servers;
 pub use shop::{Running, Shop, ShopOptions};
 pub use shopper::{Reply, Shopper};

@@ -10,6 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 /// How long a process may take until it listens.
 const LISTENS_WITHIN: Duration = Duration::from_secs(60);
 
@@ -82,6 +87,28 @@ impl Process {
     /// Ends it as a power cut would: SIGKILL.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// Asks it to end, SIGTERM, and waits until it has; answers how long that took.
+    ///
+    /// # Panics
+    /// When it does not within `limit`, or ends as if something had gone wrong.
+    #[must_use]
+    pub fn stop(mut self, limit: Duration) -> Duration {
+        let id = i32::try_from(self.child.id()).expect("Linux has no larger ids");
+        let asked = Instant::now();
+        kill(Pid::from_raw(id), Signal::SIGTERM).expect("it runs");
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it is ours to wait for") {
+                break status;
+            }
+            let end = self.end_of_log();
+            assert!(asked.elapsed() < limit, "it does not end within {limit:?}:\n{end}");
+            thread::sleep(Duration::from_millis(20));
+        };
+        let took = asked.elapsed();
+        assert!(status.success(), "it ended with {status}:\n{}", self.end_of_log());
+        took
     }
 
     fn end(&mut self) {

@@ -224,6 +224,25 @@ impl Shop {
         lock(&self.worker).take().expect("the worker runs by itself").kill();
     }
 
+    /// SIGTERM for the API, and for the worker where they are one process; answers how long it took
+    /// to end.
+    ///
+    /// # Panics
+    /// When it does not end well within `limit`.
+    pub async fn stop_api(&self, limit: Duration) -> Duration {
+        let api = lock(&self.api).take().expect("the API runs");
+        tokio::task::spawn_blocking(move || api.stop(limit)).await.unwrap()
+    }
+
+    /// The same for a worker that runs by itself.
+    ///
+    /// # Panics
+    /// When it does not end well within `limit`.
+    pub async fn stop_worker(&self, limit: Duration) -> Duration {
+        let worker = lock(&self.worker).take().expect("the worker runs by itself");
+        tokio::task::spawn_blocking(move || worker.stop(limit)).await.unwrap()
+    }
+
     /// SIGKILL for the sandbox.
     pub fn kill_sandbox(&self) {
         lock(&self.sandbox).take().expect("the sandbox runs").kill();

@@ -31,6 +31,7 @@ mod faults {
     mod secrecy;
     mod sessions;
     mod signed;
+    mod stopping;
     mod story;
     mod temporal;
     mod transactions;

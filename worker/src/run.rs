@@ -21,6 +21,8 @@ use crate::{funnel, inbox, metrics, notify, traced::Traced};
 
 /// Connections for the notifier and the inbox.
 const NOTES_CONNECTIONS: u32 = 6;
+/// How long webhooks that are being delivered are waited for when the worker stops.
+const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 
 /// The worker's own settings.
 #[derive(clap::Args, Clone, Debug)]
@@ -148,7 +150,7 @@ impl Prepared {
             .build()
             .map_err(anyhow::Error::msg)
             .and_then(|options| Ok(Runtime::from_current_tokio(options)?))?;
-        let inbox = tokio::spawn(inbox::deliver(
+        let mut inbox = tokio::spawn(inbox::deliver(
             self.notes.clone(),
             self.client.clone(),
             self.listen_url.clone(),
@@ -176,7 +178,11 @@ impl Prepared {
             },
             stopper
         );
-        inbox.await.context("the inbox's task")?;
+        match tokio::time::timeout(LAST_DELIVERIES, &mut inbox).await {
+            Ok(ended) => ended.context("the inbox's task")?,
+            // What is not noted as delivered is delivered again.
+            Err(_) => inbox.abort(),
+        }
         counts.await.context("the funnel's task")?;
         ran.context("the Temporal worker ended")
     }

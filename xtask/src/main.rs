@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod children;
 mod cluster;
+mod fuzz;
 mod places;
 mod ports;
 mod prepare;
@@ -49,6 +50,8 @@ enum Command {
     Bench(bench::Options),
     /// Shakes a shop with faults for a while, and checks what came of every order.
     Soak(soak::Options),
+    /// Feeds bad input to every parser at the door, and to a shop and a sandbox that run.
+    Fuzz(fuzz::Options),
     /// Regenerates .sqlx after a change of SQL.
     Prepare,
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Prepare => prepare::run(),
     };
     match done {

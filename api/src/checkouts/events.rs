@@ -30,6 +30,9 @@ use crate::{app::App, problem::Answer};
 
 /// How often a silent stream says that it is alive.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// When somebody comes back whose stream has ended because this process stops.
+const COME_BACK_AFTER_MS: u64 = 1_000;
+const COME_BACK_WITHIN_MS: u64 = 2_000;
 /// How often is looked without word of a change.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -52,7 +55,7 @@ pub async fn stream(
     let (sender, events) = mpsc::channel(4);
     tokio::spawn(async move {
         tokio::select! {
-            () = app.stop.cancelled() => {}
+            () = app.stop.cancelled() => drop(sender.send(come_back()).await),
             () = sender.closed() => {}
             () = follow(&app, order, known, last_seen, &sender) => {}
         }
@@ -66,7 +69,8 @@ fn as_stream(events: mpsc::Receiver<Event>) -> impl Stream<Item = Result<Event, 
     futures::StreamExt::map(ReceiverStream::new(events), Ok)
 }
 
-fn last_event_id(headers: &HeaderMap) -> Option<i64> {
+/// The event after which a client goes on.
+pub fn last_event_id(headers: &HeaderMap) -> Option<i64> {
     headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
 }
 
@@ -118,6 +122,12 @@ async fn news(
     }
     let stored = app.model.orders.look(order).await?;
     Ok(stored.map(|stored| (stored.checkout, events)))
+}
+
+/// Tells EventSource after what time to come back. Not the same for all of them: they are many.
+fn come_back() -> Event {
+    let spread = u64::from(getrandom::u32().unwrap_or_default()) % COME_BACK_WITHIN_MS;
+    Event::default().retry(Duration::from_millis(COME_BACK_AFTER_MS + spread))
 }
 
 async fn send(sender: &mpsc::Sender<Event>, id: Option<i64>, checkout: &Value) -> bool {

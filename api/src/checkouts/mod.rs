@@ -21,9 +21,11 @@ use read_model::{Checkout, StoredOrder, hub::Subscription};
 use tokio::time::Instant;
 use workflows::CheckoutMemo;
 
-use self::{access::Access, view::reserving_json};
+#[cfg(test)]
+pub use self::events::last_event_id;
+use self::view::reserving_json;
 pub use self::{
-    access::same_origin,
+    access::{Access, same_origin},
     view::{checkout_json, rfc3339},
 };
 use crate::{

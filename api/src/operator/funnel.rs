@@ -142,21 +142,21 @@ impl Asked {
 }
 
 /// A time or a date. A `+` that was not encoded has come as a space.
-fn read_when(text: &str) -> Option<When> {
+pub fn read_when(text: &str) -> Option<When> {
     let date = Date::parse(text, format_description!("[year]-[month]-[day]")).map(When::Day);
     let time = || OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339).map(When::At);
     date.or_else(|_| time()).ok().filter(|when| {
         let year = match when {
-            When::At(at) => at.to_offset(time::UtcOffset::UTC).year(),
-            When::Day(day) => day.year(),
+            When::At(at) => at.checked_to_offset(time::UtcOffset::UTC).map(OffsetDateTime::year),
+            When::Day(day) => Some(day.year()),
         };
-        (2_000..3_000).contains(&year)
+        year.is_some_and(|year| (2_000..3_000).contains(&year))
     })
 }
 
 /// Whether a text can be the name of a time zone; whether there is one of that name, Postgres
 /// knows. Rules in the place of a name, such as `CET-1`, are left out.
-fn is_zone_name(text: &str) -> bool {
+pub fn is_zone_name(text: &str) -> bool {
     let rule = |c: char| c.is_ascii_digit() || c == '+';
     let plain = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_' | '-');
     (1..=64).contains(&text.len())

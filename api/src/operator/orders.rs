@@ -15,7 +15,7 @@ use read_model::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use super::{page, refunds::refund_json};
@@ -50,7 +50,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn search(&self) -> Answer<Search> {
+    /// What that is, if it is all well formed.
+    pub fn search(&self) -> Answer<Search> {
         let state = self.state.as_deref().map(|state| {
             state.parse().map_err(|error: domain::order::UnknownState| {
                 Problem::invalid("/state", error.to_string())
@@ -68,7 +69,9 @@ impl Filter {
         });
         let time = |name: &str, text: Option<&String>| {
             let read = |text: &String| {
+                // Postgres is told in UTC, where the year may be another one, and none that there is.
                 let read = OffsetDateTime::parse(text, &Rfc3339).ok();
+                let read = read.and_then(|read| read.checked_to_offset(UtcOffset::UTC));
                 read.ok_or_else(|| Problem::invalid(name, "has to be a time, as RFC 3339 has it"))
             };
             text.map(read).transpose()
@@ -80,7 +83,7 @@ impl Filter {
 }
 
 /// The orders that somebody means who types this.
-fn named(q: &str) -> Option<Which> {
+pub fn named(q: &str) -> Option<Which> {
     let digits = q.replace('-', "");
     let is_id = (4..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
     if is_id {

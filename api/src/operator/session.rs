@@ -51,7 +51,7 @@ pub fn sign_in_and_on_to(page: &Uri) -> String {
 }
 
 /// The page of ours to go on to; the first one for whatever leads elsewhere.
-fn next(given: Option<&str>) -> &str {
+pub fn next(given: Option<&str>) -> &str {
     let ours = |path: &&str| {
         path.starts_with('/')
             && !path.starts_with("//")

@@ -1,6 +1,9 @@
 //! Chance that can be had again: the seed is printed, and `FAULTS_SEED` takes it back.
 
-use std::env;
+use std::{
+    env,
+    hash::{BuildHasher, RandomState},
+};
 
 /// A sequence of numbers that looks random (Steele, Lea and Flood, "Fast splittable pseudorandom
 /// number generators": SplitMix64).
@@ -19,9 +22,16 @@ impl Chance {
     #[must_use]
     pub fn seeded() -> Self {
         let given = env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+        let seed = given.unwrap_or_else(Self::new_seed);
         println!("FAULTS_SEED={seed}");
         Self(seed)
+    }
+
+    /// A seed that no other run has.
+    #[must_use]
+    pub fn new_seed() -> u64 {
+        // Its keys are random, and std has no other randomness.
+        RandomState::new().hash_one("seed")
     }
 
     /// Another sequence, for the `number`th of those who go on at the same time.
@@ -35,6 +45,20 @@ impl Chance {
     /// A number from 0 to `limit`, which it does not reach.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
+    }
+
+    /// A place in something of this length; 0 of nothing.
+    pub fn index(&mut self, length: usize) -> usize {
+        let length = u64::try_from(length.max(1)).unwrap_or(u64::MAX);
+        usize::try_from(self.below(length)).unwrap_or(0)
+    }
+
+    /// One of these.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.index(of.len())]
     }
 
     fn next(&mut self) -> u64 {

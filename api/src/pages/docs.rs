@@ -246,7 +246,7 @@ fn say(schema: &Value, parts: &mut Vec<Part>) {
     let mut said = if types.is_empty() { "anything".to_owned() } else { types.join(" or ") };
     for (key, before, after) in LIMITS {
         if let Some(limit) = schema.get(key) {
-            said += &format!(", {before}{}{after}", text(limit));
+            said.extend([", ", before, &text(limit), after]);
         }
     }
     if let Some(of) = schema.get("items") {

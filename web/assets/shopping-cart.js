@@ -177,9 +177,12 @@ class ShoppingCart extends HTMLElement {
     const line = input instanceof HTMLInputElement ? input.closest("[data-sku]") : null;
     if (!(input instanceof HTMLInputElement) || !(line instanceof HTMLElement)) return;
     const sku = line.dataset.sku ?? "";
+    // It is taken, and what the cart makes of it is shown.
+    delete input.dataset.shown;
+    const typed = input.value;
     // An empty field is nobody's wish to remove anything.
-    if (input.value === "") this.#show();
-    else this.#setQuantity(sku, input.getAttribute("aria-label") ?? sku, Number(input.value));
+    if (typed) this.#setQuantity(sku, input.getAttribute("aria-label") ?? sku, Number(typed));
+    this.#show();
   };
 
   /** @param {string} sku @param {string} name @param {number} quantity */
@@ -204,9 +207,10 @@ function showLine(element, line) {
   showWhat(element, line);
   const input = /** @type {HTMLInputElement} */ (element.querySelector("input"));
   input.setAttribute("aria-label", `Quantity of ${line.name}`);
-  if (input !== document.activeElement || Number(input.value) !== line.quantity) {
-    input.value = String(line.quantity);
-  }
+  // What is being typed stays, whatever is heard of the stock meanwhile.
+  const quantity = String(line.quantity);
+  if (input !== document.activeElement || input.dataset.shown !== quantity) input.value = quantity;
+  input.dataset.shown = quantity;
   label(element, "fewer", `One ${line.name} fewer`);
   label(element, "more", `One ${line.name} more`);
   const total = line.price && times(line.price, line.quantity);

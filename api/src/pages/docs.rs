@@ -77,6 +77,7 @@ struct Schema {
 }
 
 /// A member of an object, or a parameter.
+#[derive(Clone)]
 struct Member {
     name: String,
     /// In which part of a request a parameter stands.
@@ -89,12 +90,14 @@ struct Member {
 type Paragraph = Vec<Span>;
 
 /// Words, or what stands between backticks.
+#[derive(Clone)]
 struct Span {
     is_code: bool,
     text: String,
 }
 
 /// Words that say what values there are, or the name of a schema that does.
+#[derive(Clone)]
 struct Part {
     text: String,
     is_schema: bool,
@@ -127,11 +130,17 @@ impl<'a> Reader<'a> {
 
     fn group(&self, tag: &'a Value) -> Group {
         let mut operations = Vec::new();
-        for (path, methods) in members(&self.document["paths"]) {
-            let of_tag = members(methods)
+        for (path, item) in members(&self.document["paths"]) {
+            let of_tag = members(item)
                 .filter(|(_, operation)| items(&operation["tags"]).any(|it| it == &tag["name"]));
-            operations
-                .extend(of_tag.map(|(method, operation)| self.operation(path, method, operation)));
+            // Parameters that the path's operations share stand beside them.
+            let shared = items(&item["parameters"]).map(|it| self.parameter(it));
+            let shared: Vec<_> = shared.collect();
+            operations.extend(of_tag.map(|(method, operation)| {
+                let mut described = self.operation(path, method, operation);
+                described.parameters.splice(0..0, shared.iter().cloned());
+                described
+            }));
         }
         Group { name: text(&tag["name"]), about: prose(&tag["description"]), operations }
     }

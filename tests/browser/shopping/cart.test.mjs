@@ -70,6 +70,24 @@ test("quantities, totals and removal show at once and are announced", async () =
   assert.deepEqual(await keptCart(page), { [pot.sku]: 1 });
 });
 
+test("a quantity that is being typed outlives what is heard of the stock", async () => {
+  const mug = await product();
+  const page = await open();
+  await add(page, mug, 2);
+  await page.goto("/cart");
+  const quantity = page.getByLabel(`Quantity of ${mug.name}`);
+  await quantity.fill("5");
+  await page.context().setOffline(true);
+  await page.getByText("You are offline.").waitFor();
+  assert.equal(await quantity.inputValue(), "5");
+  await page.keyboard.press("Tab");
+  await page.getByText("€60.00").first().waitFor();
+  // What the cart makes of it is shown in the field, too.
+  await quantity.fill("5000");
+  await page.keyboard.press("Tab");
+  await eventually("the field says what is kept", async () => await quantity.inputValue() === "99");
+});
+
 test("the way to the till does not move under a finger while the stock is checked", async () => {
   const mug = await product();
   for (const width of [320, 1280]) {

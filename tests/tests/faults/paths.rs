@@ -25,7 +25,7 @@ const ENDS_WITHIN: Duration = Duration::from_mins(2);
 
 /// Orders that may be under way at the same time, in all tests together. All of them at once would
 /// have a busy machine answer them later than a short hold lasts.
-static UNDER_WAY: Semaphore = Semaphore::const_new(12);
+pub static UNDER_WAY: Semaphore = Semaphore::const_new(12);
 
 /// What an order goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ const KEYS: [&str; 2] = ["sk_test_sandbox", "whsec_sandbox"];
 async fn keys_secrets_and_emails_are_in_no_log_no_history_and_no_answer() {
     let environment = vec![("RUST_LOG", "debug".to_owned())];
     let options =
-        ShopOptions { running: Running::Split, environment, hold_ttl: "20s", ..<_>::default() };
+        ShopOptions { running: Running::Split, environment, hold_ttl: "40s", ..<_>::default() };
     let shop = Shop::open(options).await;
     let temporal = Temporal::of(&shop).await;
     let sku = buying::product(&shop, 9).await;

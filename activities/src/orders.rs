@@ -1,6 +1,6 @@
-//! What a payment does to its order's row; its attempts are in [`crate::attempts`]. Each is one statement that says from which states it
-//! may move the order: a call that comes late, twice, or from a worker that was thought dead
-//! finds the order moved on, and changes nothing.
+//! What a payment does to its order's row; what its attempts do is in [`crate::attempts`]. Each is
+//! one statement that says from which states it may move the order: a call that comes late, twice,
+//! or from a worker that was thought dead finds the order moved on, and changes nothing.
 
 use domain::{Money, OrderId, OrderState};
 use sqlx::PgPool;

@@ -1,7 +1,7 @@
 //! The race for an order: pay, expiry, cancel, webhook, late success, crash and retry, as a model of
 //! which every interleaving is visited. `docs/model.md` says what is in it, and how to read it.
 //!
-//! Names are the product's: the step `begin_attempt` is `orders::begin_attempt`. Where the product
+//! Names are the product's: the step `begin_attempt` is `attempts::begin_attempt`. Where the product
 //! decides by a pure function, that function is called.
 
 mod action;

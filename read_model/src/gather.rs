@@ -25,6 +25,14 @@ type Looking<Key, Found> = BoxFuture<'static, Result<BTreeMap<Key, Found>, ReadE
 /// Gathers look-ups by key.
 pub struct Gather<Key, Found>(mpsc::UnboundedSender<Asked<Key, Found>>);
 
+/// Looks for keys, on connections of a pool.
+struct LookUp<Look> {
+    look: Look,
+    /// How many connections may turn out to be lost: all of the pool's, when Postgres was started
+    /// again since they were used. The next one is new.
+    connections: u32,
+}
+
 struct Asked<Key, Found> {
     key: Key,
     found: oneshot::Sender<Result<Option<Found>, ReadError>>,
@@ -35,12 +43,15 @@ where
     Key: Clone + Ord + Send + 'static,
     Found: Clone + Send + 'static,
 {
-    /// Starts gathering for `look`, which looks for all of its keys in one statement, as long as
-    /// anybody can ask.
+    /// Starts gathering for `look`, which looks for all of its keys in one statement, on one of
+    /// `connections`, as long as anybody can ask.
     #[must_use]
-    pub fn start(look: impl Fn(Vec<Key>) -> Looking<Key, Found> + Send + Sync + 'static) -> Self {
+    pub fn start(
+        connections: u32,
+        look: impl Fn(Vec<Key>) -> Looking<Key, Found> + Send + Sync + 'static,
+    ) -> Self {
         let (sender, queue) = mpsc::unbounded_channel();
-        tokio::spawn(run(queue, look));
+        tokio::spawn(run(queue, LookUp { look, connections }));
         Self(sender)
     }
 
@@ -56,49 +67,46 @@ where
     }
 }
 
-/// On how many connections a statement is tried before it is given up: those that lay in the pool
-/// when Postgres was started again are all dead, and the next one is new. As many as a pool has
-/// (`API_DATABASE_CONNECTIONS`), and one more.
-const CONNECTIONS: usize = 17;
-
-/// Looks, and on another connection when one turns out to be lost: reading twice does no harm.
-async fn look_up<Key: Clone, Found>(
-    look: &impl Fn(Vec<Key>) -> Looking<Key, Found>,
-    keys: Vec<Key>,
-) -> Result<BTreeMap<Key, Found>, ReadError> {
-    for _ in 1..CONNECTIONS {
-        let looked = in_time(look(keys.clone())).await;
-        match looked {
-            Err(error) if error.is_of_the_connection() => {
-                tracing::warn!(%error, "looking again, on another connection");
+impl<Look> LookUp<Look> {
+    /// Looks, and on another connection when one turns out to be lost: reading twice does no harm.
+    async fn of<Key: Clone, Found>(&self, keys: Vec<Key>) -> Result<BTreeMap<Key, Found>, ReadError>
+    where
+        Look: Fn(Vec<Key>) -> Looking<Key, Found>,
+    {
+        for _ in 0..self.connections {
+            match in_time((self.look)(keys.clone())).await {
+                Err(error) if error.is_of_the_connection() => {
+                    tracing::warn!(%error, "looking again, on another connection");
+                }
+                looked => return looked,
             }
-            looked => return looked,
         }
+        in_time((self.look)(keys)).await
     }
-    in_time(look(keys)).await
 }
 
 async fn in_time<T>(look: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
     tokio::time::timeout(PATIENCE, look).await.unwrap_or(Err(ReadError::Silent))
 }
 
-async fn run<Key, Found>(
+async fn run<Key, Found, Look>(
     mut queue: mpsc::UnboundedReceiver<Asked<Key, Found>>,
-    look: impl Fn(Vec<Key>) -> Looking<Key, Found>,
+    look_up: LookUp<Look>,
 ) where
     Key: Clone + Ord + Send + 'static,
     Found: Clone + Send + 'static,
+    Look: Fn(Vec<Key>) -> Looking<Key, Found>,
 {
     let mut asked = Vec::new();
     while queue.recv_many(&mut asked, MOST_AT_ONCE).await > 0 {
         let keys: BTreeSet<_> = asked.iter().map(|asked| asked.key.clone()).collect();
-        let found = look_up(&look, keys.into_iter().collect()).await.map_err(Arc::new);
+        let found = look_up.of(keys.into_iter().collect()).await.map_err(Arc::new);
         for Asked { key, found: waiting } in asked.drain(..) {
             let answer = match &found {
                 Ok(found) => Ok(found.get(&key).cloned()),
                 // One row can't be read: it must not stand in the way of the others.
                 Err(error) if error.is_of_one_row() => {
-                    look_up(&look, vec![key.clone()]).await.map(|mut found| found.remove(&key))
+                    look_up.of(vec![key.clone()]).await.map(|mut found| found.remove(&key))
                 }
                 Err(error) => Err(ReadError::OfAll(Arc::clone(error))),
             };

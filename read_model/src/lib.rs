@@ -80,14 +80,14 @@ impl ReadModel {
 }
 
 fn finding_orders(pool: PgPool) -> Gather<OrderId, StoredOrder> {
-    Gather::start(move |ids| {
+    Gather::start(pool.options().get_max_connections(), move |ids| {
         let pool = pool.clone();
         Box::pin(async move { orders::find_all(&pool, &ids).await })
     })
 }
 
 fn reading_products(catalogue: Arc<Catalogue>, pool: PgPool) -> Gather<Sku, ()> {
-    Gather::start(move |skus| {
+    Gather::start(pool.options().get_max_connections(), move |skus| {
         let (catalogue, pool) = (Arc::clone(&catalogue), pool.clone());
         Box::pin(async move {
             let names: Vec<_> = skus.iter().map(ToString::to_string).collect();

@@ -51,8 +51,18 @@ struct Street {
 
 #[tokio::test]
 async fn an_api_that_is_told_to_stop_answers_everyone_that_it_let_in() {
+    stops(Running::Split).await;
+}
+
+#[tokio::test]
+async fn both_in_one_process_stop_as_well_as_two() {
+    stops(Running::Together).await;
+}
+
+/// The process that serves the API is told to stop, and started again.
+async fn stops(running: Running) {
     let _turn = (ONE_AT_A_TIME.lock().await, UNDER_WAY.acquire_many(SHOPPERS.into()).await);
-    let shop = open(Running::Split).await;
+    let shop = open(running).await;
     let sku = shop.product(1_000_000).await;
     let street = Arc::new(Street::default());
     let mut shoppers = street.fill(&shop, &sku);
@@ -60,7 +70,7 @@ async fn an_api_that_is_told_to_stop_answers_everyone_that_it_let_in() {
 
     street.is_busy().await;
     let stopped = shop.stop_api(TO_END).await;
-    println!("the API ended {stopped:.1?} after SIGTERM, with {SHOPPERS} shoppers");
+    println!("the {running:?} API ended {stopped:.1?} after SIGTERM, with {SHOPPERS} shoppers");
     watchers_are_told_to_come_back(watchers).await;
     shop.start_api();
     street.is_busy().await;
@@ -80,25 +90,6 @@ async fn a_worker_that_is_told_to_stop_leaves_nothing_half_done() {
     let stopped = shop.stop_worker(TO_END).await;
     println!("the worker ended {stopped:.1?} after SIGTERM, with {SHOPPERS} shoppers");
     shop.start_worker();
-    street.is_busy().await;
-    street.closed(&mut shoppers).await;
-    assert_invariants(&shop).await;
-}
-
-#[tokio::test]
-async fn both_in_one_process_stop_as_well_as_two() {
-    let _turn = (ONE_AT_A_TIME.lock().await, UNDER_WAY.acquire_many(SHOPPERS.into()).await);
-    let shop = open(Running::Together).await;
-    let sku = shop.product(1_000_000).await;
-    let street = Arc::new(Street::default());
-    let mut shoppers = street.fill(&shop, &sku);
-    let watchers = watch(&shop, &sku).await;
-
-    street.is_busy().await;
-    let stopped = shop.stop_api(TO_END).await;
-    println!("holdfast ended {stopped:.1?} after SIGTERM, with {SHOPPERS} shoppers");
-    watchers_are_told_to_come_back(watchers).await;
-    shop.start_api();
     street.is_busy().await;
     street.closed(&mut shoppers).await;
     assert_invariants(&shop).await;

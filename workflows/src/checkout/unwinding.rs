@@ -33,12 +33,10 @@ pub(super) enum Undo {
 
 /// What became of the payment.
 enum Closed {
-    /// Nothing is charged, and nothing will be.
-    AtRest,
+    /// Nothing is charged, and nothing will be: the provider says so, or `settle` goes on asking.
+    SeenTo,
     /// It was made before the hold ended.
     PaidInTime,
-    /// The provider gave no word; another workflow goes on asking.
-    LeftToSettle,
     /// The provider gave no word, not even the payment's id.
     Unheard,
 }
@@ -82,7 +80,7 @@ impl Checkout {
                 Undo::ClosePayment => {
                     Self::linger(ctx, OrderState::Closing);
                     match Self::close_payment(ctx, reason).await? {
-                        Closed::AtRest | Closed::LeftToSettle => {}
+                        Closed::SeenTo => {}
                         // Undone last: the units do not wait for it.
                         Closed::Unheard => undo.insert(0, Undo::FindPayment),
                         Closed::PaidInTime => {
@@ -113,7 +111,7 @@ impl Checkout {
             );
             let call = ctx.execute_activity(SagaActivities::close_payment, close.clone(), options);
             match call.await {
-                Ok(ClosedPayment::AtRest) => return Ok(Closed::AtRest),
+                Ok(ClosedPayment::AtRest) => return Ok(Closed::SeenTo),
                 Ok(ClosedPayment::PaidInTime) => return Ok(Closed::PaidInTime),
                 Err(_) => {}
             }
@@ -122,7 +120,7 @@ impl Checkout {
             let left = Self::rest_of_grace(ctx);
             if left.is_zero() {
                 let handed_over = Self::hand_over_to_settle(ctx).await?;
-                return Ok(if handed_over { Closed::LeftToSettle } else { Closed::Unheard });
+                return Ok(if handed_over { Closed::SeenTo } else { Closed::Unheard });
             }
             let pause = TimerOptions::builder(left.min(Duration::from_secs(2)))
                 .cancellation_token(WorkflowCancellationToken::new())

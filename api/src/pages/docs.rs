@@ -248,6 +248,13 @@ fn say(schema: &Value, parts: &mut Vec<Part>) {
         let values: Vec<_> = items(&schema["enum"]).map(ToString::to_string).collect();
         return parts.push(words(format!("one of {}", values.join(", "))));
     }
+    if let Some(inline) = schema.get("properties") {
+        for (number, (name, member)) in members(inline).enumerate() {
+            parts.push(words(format!("{}{name}: ", if number == 0 { "{ " } else { ", " })));
+            say(member, parts);
+        }
+        return parts.push(words(" }".to_owned()));
+    }
     let types: Vec<_> = match &schema["type"] {
         Value::String(name) => vec![name.clone()],
         several => items(several).map(text).collect(),

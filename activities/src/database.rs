@@ -149,10 +149,14 @@ impl Database {
             transaction.commit().await?;
             Ok(answer)
         });
-        tokio::time::timeout(PATIENCE, &mut task).await.unwrap_or_else(|_| {
+        let answer = tokio::time::timeout(PATIENCE, &mut task).await.unwrap_or_else(|_| {
             task.abort();
             Ok(Err(DatabaseError::Silent))
-        })?
+        })?;
+        if let Err(DatabaseError::Sql(sqlx::Error::Database(error))) = &answer {
+            metrics::database_refused(error.code().as_deref().unwrap_or_default());
+        }
+        answer
     }
 }
 

@@ -9,9 +9,10 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use workflows::activities::Payment;
 
-use crate::{Turn, inbox::Outcome};
+use crate::{Changes, inbox::Outcome};
 
 const CHECKOUTS: &str = "holdfast_checkouts_total";
+const FUNNEL: &str = "holdfast_funnel_steps_total";
 const HOLD_AGE: &str = "holdfast_hold_age_seconds";
 const ATTEMPTS: &str = "holdfast_payment_attempts_total";
 const CHALLENGES: &str = "holdfast_payment_challenges_total";
@@ -22,16 +23,22 @@ const BATCH_WAIT: &str = "holdfast_batch_wait_seconds";
 const CONNECTIONS: &str = "holdfast_database_connections";
 const CONNECTIONS_MAX: &str = "holdfast_database_connections_max";
 const ACQUIRE_WAIT: &str = "holdfast_database_acquire_wait_seconds";
+const DATABASE_ERRORS: &str = "holdfast_database_errors_total";
 const CIRCUIT: &str = "holdfast_provider_circuit_open";
 const PROVIDER: &str = "holdfast_provider_request_duration_seconds";
 
 /// How a checkout ends.
 const ENDS: [&str; 5] = ["paid", "refused", "expired", "cancelled", "payment_failed"];
 
+/// Classes of Postgres's errors that nothing but a person can put right: the disk or another resource
+/// is used up, the system fails (Postgres, "Error Codes", classes 53 and 58).
+const ALARMING: [&str; 2] = ["53", "58"];
+
 /// Says what each is, and begins those that alerts look at: a counter that appears with its first
 /// event has, by `increase()`, not grown.
 pub fn describe() {
     describe_counter!(CHECKOUTS, "Checkouts that came to an end, by how.");
+    describe_counter!(FUNNEL, "Steps that shoppers took towards a paid order, each order once.");
     describe_histogram!(HOLD_AGE, "How long units were held, by what ended it.");
     describe_counter!(ATTEMPTS, "Attempts to pay that came to a result.");
     describe_counter!(CHALLENGES, "Attempts to pay that the shopper's bank asked about.");
@@ -45,10 +52,17 @@ pub fn describe() {
     describe_gauge!(CONNECTIONS, "Connections to Postgres that are open, by pool and state.");
     describe_gauge!(CONNECTIONS_MAX, "Connections to Postgres that a pool may open.");
     describe_histogram!(ACQUIRE_WAIT, "How long a transaction waited for its connection.");
+    describe_counter!(DATABASE_ERRORS, "Transactions that Postgres refused, by class of SQLSTATE.");
     describe_gauge!(CIRCUIT, "1 while the payment provider is left alone, else 0.");
     describe_histogram!(PROVIDER, "Requests to the payment provider, by whether it answered.");
     for end in ENDS {
         counter!(CHECKOUTS, "outcome" => end).increment(0);
+    }
+    for step in ["stock_held", "payment_submitted", "paid"] {
+        counter!(FUNNEL, "step" => step).increment(0);
+    }
+    for class in ALARMING {
+        counter!(DATABASE_ERRORS, "class" => class).increment(0);
     }
     for result in ["authorized", "declined", "not_charged"] {
         counter!(ATTEMPTS, "result" => result).increment(0);
@@ -61,8 +75,10 @@ pub fn describe() {
 }
 
 /// Counts what committed transactions made of orders.
-pub fn count_turns(turns: &[Turn]) {
-    for turn in turns {
+pub fn count(changes: &Changes) {
+    let held = u64::try_from(changes.held.len()).unwrap_or(u64::MAX);
+    counter!(FUNNEL, "step" => "stock_held").increment(held);
+    for turn in &changes.turns {
         let confirmed = turn.state == "confirmed";
         if confirmed {
             counter!(ATTEMPTS, "result" => "authorized").increment(1);
@@ -79,6 +95,20 @@ pub fn count_turns(turns: &[Turn]) {
 /// Counts an order whose money has moved.
 pub(crate) fn count_paid() {
     counter!(CHECKOUTS, "outcome" => "paid").increment(1);
+    counter!(FUNNEL, "step" => "paid").increment(1);
+}
+
+/// Counts an attempt that has begun, the `number`-th of its order.
+pub(crate) fn count_begun_attempt(number: u32) {
+    if number == 1 {
+        counter!(FUNNEL, "step" => "payment_submitted").increment(1);
+    }
+}
+
+/// Counts a transaction that was refused with this SQLSTATE.
+pub(crate) fn database_refused(code: &str) {
+    let class = code.get(..2).unwrap_or_default().to_owned();
+    counter!(DATABASE_ERRORS, "class" => class).increment(1);
 }
 
 /// Counts what the provider said of an attempt. One that is authorized counts when its units are

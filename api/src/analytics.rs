@@ -61,7 +61,9 @@ async fn report(
     app.analytics_limits.admit_events(&session, events.len())?;
     count("kept", events.len());
     count("refused", errors.len());
-    appends::keep_analytics(&app.model.pool, events).await?;
+    for kind in appends::keep_analytics(&app.model.pool, events).await? {
+        metrics::counter!("holdfast_funnel_steps_total", "step" => kind).increment(1);
+    }
     // What was well formed is kept all the same, and is so only once if the report comes again.
     if errors.is_empty() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::invalid_all(errors)) }
 }

@@ -1,6 +1,6 @@
 //! Request bodies at the door: media type, size, syntax, then values, each with its own answer.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use axum::{
     body::{Bytes, HttpBody, to_bytes},
@@ -18,6 +18,8 @@ use crate::problem::{Answer, Kind, Problem};
 
 /// The most that a body may have, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
+/// How long it may take to arrive: less than a request may take in all.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// A body that is JSON.
 pub struct JsonBody(pub Value);
@@ -78,9 +80,15 @@ fn not_plain_json(request: &Request) -> Option<String> {
         .then(|| format!("the body came compressed, as '{encoding}'"))
 }
 
-/// The whole body, if it has at most `most` bytes.
+/// The whole body, if it has at most `most` bytes and arrives in time.
 pub async fn read_up_to(request: Request, most: usize) -> Answer<Bytes> {
-    to_bytes(request.into_body(), most).await.map_err(|error| {
+    read_within(BODY_WITHIN, request, most).await
+}
+
+async fn read_within(limit: Duration, request: Request, most: usize) -> Answer<Bytes> {
+    let arrived = tokio::time::timeout(limit, to_bytes(request.into_body(), most)).await;
+    let arrived = arrived.map_err(|_| Problem::new(Kind::RequestTimeout))?;
+    arrived.map_err(|error| {
         if error.into_inner().is::<LengthLimitError>() {
             let detail = format!("the body may have {most} bytes at most");
             Problem::new(Kind::BodyTooLarge).because(detail)
@@ -322,7 +330,19 @@ pub fn plain_text(least: usize, most: usize) -> impl Fn(&str) -> Result<String, 
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use futures::{StreamExt, stream};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_waited_for_a_while() {
+        let begun = stream::once(async { Ok::<_, std::io::Error>("{") });
+        let body = Body::from_stream(begun.chain(stream::pending()));
+        let request = Request::new(body);
+        let answer = read_within(Duration::from_millis(50), request, LARGEST_BODY).await;
+        assert_eq!(answer.unwrap_err().kind, Kind::RequestTimeout);
+    }
 
     #[test]
     fn what_is_not_one_json_value_is_malformed() {

@@ -10,6 +10,7 @@ mod app;
 mod bad_input;
 mod body;
 mod checkouts;
+mod connections;
 mod health;
 mod layers;
 mod metrics;
@@ -31,6 +32,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{Router, middleware::from_fn_with_state};
+use futures::future::BoxFuture;
 use read_model::ReadModel;
 use startup::{SharedSettings, parse_duration};
 use temporalio_client::Client;
@@ -39,18 +41,12 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    addresses::ClientAddresses, app::App, pages::CardScript, proxies::TrustedProxies,
-    temporal::Temporal,
+    addresses::ClientAddresses, app::App, connections::Limits, pages::CardScript,
+    proxies::TrustedProxies, temporal::Temporal,
 };
 
 /// Requests under way at once, at the most, on one listener.
 const AT_ONCE: usize = 4_096;
-
-/// For how long somebody who is told to stop goes on as before, but that each answer closes its
-/// connection: a connection that is closed while it lies idle may have a request on its way.
-const LAST_CALL: Duration = Duration::from_secs(1);
-/// How long what is under way has to finish after that.
-const TO_FINISH: Duration = Duration::from_secs(10);
 
 /// Looks at Temporal for the memo of an order that can't be had, under way at once: asking Temporal
 /// for everybody would cost it more than the orders that can be had.
@@ -149,17 +145,28 @@ pub async fn connect(
 }
 
 /// Serves both listeners until `stop`, then finishes what is under way. `model` has to be kept fresh
-/// until then.
+/// until then. Boxed, so that it is compiled here, once, and not in each binary that awaits it.
 ///
 /// # Errors
 /// When a port is taken or a setting can't be used.
-pub async fn serve(
+pub fn serve(
     shared: SharedSettings,
     settings: Settings,
     model: ReadModel,
     client: Client,
     stop: CancellationToken,
-    ready: impl FnOnce(Addresses),
+    ready: fn(Addresses),
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(serve_both(shared, settings, model, client, stop, ready))
+}
+
+async fn serve_both(
+    shared: SharedSettings,
+    settings: Settings,
+    model: ReadModel,
+    client: Client,
+    stop: CancellationToken,
+    ready: fn(Addresses),
 ) -> anyhow::Result<()> {
     // Nothing listens before it is sure that nobody else can use it.
     let token = operator_token(settings.operator_token.clone(), settings.operator_listen)?;
@@ -171,7 +178,11 @@ pub async fn serve(
     ready(addresses);
     let shop_app = with_layers(shop_router(&app.public_url), app.clone());
     let operator_app = with_layers(operator::router(&app), app);
-    tokio::try_join!(run(shop, shop_app, stop.clone()), run(operator, operator_app, stop.clone()),)?;
+    let limits = Limits::of_this_process();
+    tokio::join!(
+        connections::serve(shop, shop_app, limits.clone(), stop.clone()),
+        connections::serve(operator, operator_app, limits, stop)
+    );
     Ok(())
 }
 
@@ -262,22 +273,4 @@ fn with_layers(router: Router<App>, app: App) -> Router {
         .route_layer(from_fn_with_state(slots, layers::shed))
         .layer(from_fn_with_state(app.stop.clone(), layers::outermost))
         .with_state(app)
-}
-
-/// Serves one listener until `stop` and the last call; then what is under way may finish.
-async fn run(listener: TcpListener, app: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let stopped = stop.clone();
-    let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            stopped.cancelled().await;
-            tokio::time::sleep(LAST_CALL).await;
-        });
-    let patience = async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_CALL + TO_FINISH).await;
-    };
-    tokio::select! {
-        served = server => served.context("serve HTTP"),
-        () = patience => Ok(()),
-    }
 }

@@ -39,6 +39,7 @@ const CONFIRMED_AGE: &str = "holdfast_order_awaiting_capture_longest_seconds";
 const DISPUTES: &str = "holdfast_disputes_to_answer";
 const RECONCILED: &str = "holdfast_reconciliation_last_finished_timestamp_seconds";
 const FINDINGS: &str = "holdfast_reconciliation_findings";
+const WRITABLE: &str = "holdfast_database_writable";
 const UP: &str = "holdfast_dependency_up";
 const CONNECTIONS: &str = "holdfast_database_connections";
 const CONNECTIONS_MAX: &str = "holdfast_database_connections_max";
@@ -60,6 +61,10 @@ pub fn describe() {
     describe_gauge!(DISPUTES, "Disputes that the shop has to answer.");
     describe_gauge!(RECONCILED, "When the last reconciliation ended; 0 before the first.");
     describe_gauge!(FINDINGS, "What it found, by kind and by whether it is repaired.");
+    describe_gauge!(
+        WRITABLE,
+        "1 while Postgres takes writes, else 0: a standby, or set to read only."
+    );
     describe_gauge!(UP, "1 while the API can reach what it stands on, else 0.");
     describe_gauge!(CONNECTIONS, "Connections to Postgres that are open, by pool and state.");
     describe_gauge!(CONNECTIONS_MAX, "Connections to Postgres that a pool may open.");
@@ -126,6 +131,7 @@ fn show(numbers: &ShopNumbers) {
     gauge!(DISPUTES).set(numbers.disputes as f64);
     let reconciled_at = numbers.reconciled_at.map_or(0, OffsetDateTime::unix_timestamp);
     gauge!(RECONCILED).set(reconciled_at as f64);
+    gauge!(WRITABLE).set(u8::from(numbers.writable));
     show_findings(numbers);
 }
 

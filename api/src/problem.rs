@@ -85,6 +85,8 @@ problems! {
         "While the cardholder disputes it, and when they have won, the bank has the money. Answer the dispute at the provider.",
     RefundExceedsPayment "refund-exceeds-payment" CONFLICT "More would be given back than is left"
         "Ask for no more than the payment less what was given back or is on its way, and for no more units than are left of a line.",
+    RequestTimeout "request-timeout" REQUEST_TIMEOUT "The body did not arrive in time"
+        "Send the whole request within ten seconds.",
     BodyTooLarge "body-too-large" PAYLOAD_TOO_LARGE "The body is too large" "Send at most 64 KiB.",
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body has the wrong media type"
         "Send 'Content-Type: application/json'.",

@@ -53,6 +53,14 @@ const CHANGE_PATIENCE: Duration = Duration::from_secs(8);
 #[derive(Clone)]
 pub struct Temporal(pub Client);
 
+/// The workflow of an order that was started.
+pub struct Begun {
+    /// What it was started with.
+    pub memo: CheckoutMemo,
+    /// Whether it was ended from outside, or failed. An order that is not written is over then.
+    pub by_force: bool,
+}
+
 /// Whether this request started the workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
@@ -117,37 +125,27 @@ impl Temporal {
         }
     }
 
-    /// What the workflow of an order was started with, if there is one.
-    pub async fn memo(&self, order: OrderId) -> Answer<Option<CheckoutMemo>> {
+    /// The workflow of an order, if one was started.
+    pub async fn begun(&self, order: OrderId) -> Answer<Option<Begun>> {
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
         let options = WorkflowDescribeOptions::builder().rpc_options(rpc(PATIENCE)).build();
-        match within(PATIENCE, handle.describe(options)).await? {
-            Ok(description) => {
-                description.memo().get::<CheckoutMemo>(CheckoutMemo::KEY).map_err(|error| {
-                    tracing::error!(%order, ?error, "a workflow's memo can't be read");
-                    Problem::new(Kind::Internal)
-                })
-            }
-            Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
-            Err(error) => Err(unavailable(&error)),
-        }
-    }
-
-    /// Whether the workflow of an order was ended from outside, or failed.
-    pub async fn was_ended_by_force(&self, order: OrderId) -> Answer<bool> {
-        let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
-        let options = WorkflowDescribeOptions::builder().rpc_options(rpc(PATIENCE)).build();
-        match within(PATIENCE, handle.describe(options)).await? {
-            Ok(description) => Ok(matches!(
-                description.status(),
-                WorkflowExecutionStatus::Terminated
-                    | WorkflowExecutionStatus::Failed
-                    | WorkflowExecutionStatus::Canceled
-                    | WorkflowExecutionStatus::TimedOut
-            )),
-            Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
-            Err(error) => Err(unavailable(&error)),
-        }
+        let description = match within(PATIENCE, handle.describe(options)).await? {
+            Ok(description) => description,
+            Err(WorkflowInteractionError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(unavailable(&error)),
+        };
+        let by_force = matches!(
+            description.status(),
+            WorkflowExecutionStatus::Terminated
+                | WorkflowExecutionStatus::Failed
+                | WorkflowExecutionStatus::Canceled
+                | WorkflowExecutionStatus::TimedOut
+        );
+        let memo = description.memo().get(CheckoutMemo::KEY).map_err(|error| {
+            tracing::error!(%order, ?error, "a workflow's memo can't be read");
+            Problem::new(Kind::Internal)
+        })?;
+        Ok(memo.map(|memo| Begun { memo, by_force }))
     }
 
     /// Hands a try to pay to the order's workflow. None when there is no open one.

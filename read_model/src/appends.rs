@@ -98,11 +98,14 @@ pub struct AnalyticsEvent {
     pub at: OffsetDateTime,
 }
 
-/// Keeps what browsers report, each event once.
+/// Keeps what browsers report, each event once; answers the kinds of those that are new.
 ///
 /// # Errors
 /// When it is not known to be kept.
-pub async fn keep_analytics(pool: &PgPool, events: Vec<AnalyticsEvent>) -> Result<(), ReadError> {
+pub async fn keep_analytics(
+    pool: &PgPool,
+    events: Vec<AnalyticsEvent>,
+) -> Result<Vec<String>, ReadError> {
     let pool = pool.clone();
     in_own_task(async move {
         let hashes: Vec<_> = events.iter().map(|event| event.hash.clone()).collect();
@@ -110,19 +113,20 @@ pub async fn keep_analytics(pool: &PgPool, events: Vec<AnalyticsEvent>) -> Resul
         let kinds: Vec<_> = events.iter().map(|event| event.kind.clone()).collect();
         let skus: Vec<_> = events.iter().map(|event| event.sku.clone()).collect();
         let times: Vec<_> = events.iter().map(|event| event.at).collect();
-        sqlx::query!(
+        let new = sqlx::query_scalar!(
             "insert into analytics_events (event_hash, session_id, kind, sku, occurred_at)
              select * from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-             on conflict (event_hash) do nothing",
+             on conflict (event_hash) do nothing
+             returning kind",
             &hashes,
             &sessions,
             &kinds,
             &skus as &[Option<String>],
             &times,
         )
-        .execute(&pool)
+        .fetch_all(&pool)
         .await?;
-        Ok(())
+        Ok(new)
     })
     .await
 }

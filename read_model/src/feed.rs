@@ -87,6 +87,7 @@ async fn look(model: &ReadModel, position: &mut Position) -> Result<(), ReadErro
         // here on is read by position.
         let from = oldest_running(model).await?;
         model.catalogue.reload(&model.pool).await?;
+        model.hub.all_may_have_changed();
         position.oldest_running = Some(from);
         return Ok(());
     };

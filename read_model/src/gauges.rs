@@ -38,6 +38,8 @@ pub struct ShopNumbers {
     pub disputes: i64,
     /// When the last reconciliation ended.
     pub reconciled_at: Option<OffsetDateTime>,
+    /// Whether Postgres takes writes.
+    pub writable: bool,
     /// What it found.
     pub findings: Json<Vec<FindingCount>>,
 }
@@ -99,6 +101,7 @@ pub async fn read(pool: &PgPool, few: i64) -> Result<ShopNumbers, ReadError> {
             open_holds as "open_holds!", first_hold_ends_at, inbox as "inbox!", inbox_since,
             confirmed as "confirmed!", confirmed_since, disputes as "disputes!",
             (select finished_at from run) as reconciled_at,
+            current_setting('transaction_read_only') = 'off' as "writable!",
             coalesce((select jsonb_agg(to_jsonb(finding)) from finding), '[]')
                 as "findings!: Json<Vec<FindingCount>>"
         from shelf, hold, inbox, confirmed, dispute

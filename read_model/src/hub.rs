@@ -44,6 +44,13 @@ impl Hub {
         }
     }
 
+    /// Says that any order may have changed: word of it may be lost.
+    pub fn all_may_have_changed(&self) {
+        for sender in &self.waiting {
+            sender.send_modify(|news| news.changes += 1);
+        }
+    }
+
     /// Says that an order was written, by this process and for the first time: whoever waits for
     /// it need not read it.
     pub fn order_written(&self, order: StoredOrder) {
@@ -99,6 +106,16 @@ mod tests {
         subscription.changed().await;
         drop(subscription);
         assert_eq!(hub.waited_for(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_looks_again_when_word_may_be_lost() {
+        let hub = Hub::default();
+        let mut both = [1, 2].map(|id| hub.subscribe(OrderId(uuid::Uuid::from_u128(id))));
+        hub.all_may_have_changed();
+        for subscription in &mut both {
+            subscription.changed().await;
+        }
     }
 
     #[test]

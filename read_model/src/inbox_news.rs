@@ -1,5 +1,7 @@
 //! Telling the worker that an event was stored, by NOTIFY: a hint, after the commit, in a statement
-//! of its own, and at most once in a few milliseconds. Commits that notify wait for each other.
+//! of its own, and at most twenty times a second. Commits that notify wait for each other, and a
+//! worker that is told of every single one takes each up with statements of its own, beside those
+//! that store the next.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,8 +9,8 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How long events are gathered into one notification.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long those are gathered into one notification that come after one that was told of at once.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Starts telling, until `stop`; `notify_one` on the answer says that there is something to tell.
 pub fn start(pool: PgPool, stop: CancellationToken) -> Arc<Notify> {

@@ -28,9 +28,11 @@ use std::sync::Arc;
 pub use catalogue::{Catalogue, Product};
 pub use clock::ReadAt;
 use domain::{OrderId, Sku};
+use futures::future::BoxFuture;
 pub use gather::Gather;
 pub use hub::Hub;
 pub use orders::{Checkout, StoredOrder};
+use orders::{KnownUpTo, OrderEvent};
 pub use pool::{ReadError, connect};
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -45,6 +47,8 @@ pub struct ReadModel {
     pub catalogue: Arc<Catalogue>,
     /// Orders by id, many callers at a time.
     pub orders: Arc<Gather<OrderId, StoredOrder>>,
+    /// What is new of orders, many callers at a time.
+    pub order_events: Arc<Gather<KnownUpTo, Vec<OrderEvent>>>,
     /// Reads products again, many callers at a time; what was read is in the catalogue.
     pub products: Arc<Gather<Sku, ()>>,
     /// Who waits for which order.
@@ -54,11 +58,21 @@ pub struct ReadModel {
 }
 
 impl ReadModel {
-    /// Connects, loads the catalogue, and keeps it fresh until `stop`.
+    /// Connects, loads the catalogue, and keeps it fresh until `stop`. Boxed, so that it is compiled
+    /// here, once, and not in each binary that awaits it.
     ///
     /// # Errors
     /// When Postgres can't be reached.
-    pub async fn open(
+    pub fn open(
+        url: &str,
+        as_api_role: bool,
+        connections: u32,
+        stop: CancellationToken,
+    ) -> BoxFuture<'_, Result<Self, ReadError>> {
+        Box::pin(Self::load(url, as_api_role, connections, stop))
+    }
+
+    async fn load(
         url: &str,
         as_api_role: bool,
         connections: u32,
@@ -68,6 +82,7 @@ impl ReadModel {
         let catalogue = Arc::new(Catalogue::load(&pool).await?);
         let model = Self {
             orders: Arc::new(finding_orders(pool.clone())),
+            order_events: Arc::new(finding_events(pool.clone())),
             products: Arc::new(reading_products(Arc::clone(&catalogue), pool.clone())),
             catalogue,
             hub: Arc::new(Hub::default()),
@@ -83,6 +98,13 @@ fn finding_orders(pool: PgPool) -> Gather<OrderId, StoredOrder> {
     Gather::start(pool.options().get_max_connections(), move |ids| {
         let pool = pool.clone();
         Box::pin(async move { orders::find_all(&pool, &ids).await })
+    })
+}
+
+fn finding_events(pool: PgPool) -> Gather<KnownUpTo, Vec<OrderEvent>> {
+    Gather::start(pool.options().get_max_connections(), move |known| {
+        let pool = pool.clone();
+        Box::pin(async move { orders::events_after(&pool, &known).await })
     })
 }
 

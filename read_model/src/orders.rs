@@ -188,32 +188,43 @@ pub struct OrderEvent {
     pub at: OffsetDateTime,
 }
 
-/// The changes of an order after event `after`, oldest first. An order's own events commit in the
-/// order of their versions, so that none is skipped.
+/// An order, and the number of the event up to which somebody knows it; 0 when they know nothing.
+pub type KnownUpTo = (OrderId, i64);
+
+/// The changes of each order after what is known of it, oldest first; nothing for those without.
+/// An order's own events commit in the order of their versions, so that none is skipped.
 ///
 /// # Errors
 /// When Postgres can't be asked.
 pub async fn events_after(
     pool: &PgPool,
-    order: OrderId,
-    after: i64,
-) -> Result<Vec<OrderEvent>, ReadError> {
+    known: &[KnownUpTo],
+) -> Result<BTreeMap<KnownUpTo, Vec<OrderEvent>>, ReadError> {
+    let (orders, after): (Vec<_>, Vec<_>) =
+        known.iter().map(|(order, seq)| (order.0, *seq)).unzip();
     let rows = sqlx::query!(
-        r#"select seq, version, kind, at, snapshot as "changing: Json<Changing>"
-           from order_events where order_id = $1 and seq > $2 order by version"#,
-        order.0,
-        after,
+        r#"select known.order_id as "order_id!", known.after as "after!", event.seq, event.version,
+                event.kind, event.at, event.snapshot as "changing: Json<Changing>"
+           from unnest($1::uuid[], $2::bigint[]) as known(order_id, after)
+           join order_events as event
+             on event.order_id = known.order_id and event.seq > known.after
+           order by event.version"#,
+        &orders,
+        &after,
     )
     .fetch_all(pool)
     .await?;
-    let event = rows.into_iter().map(|row| OrderEvent {
-        seq: row.seq,
-        version: row.version,
-        kind: row.kind,
-        changing: row.changing.0,
-        at: row.at,
-    });
-    Ok(event.collect())
+    let mut news = BTreeMap::<_, Vec<_>>::new();
+    for row in rows {
+        news.entry((OrderId(row.order_id), row.after)).or_default().push(OrderEvent {
+            seq: row.seq,
+            version: row.version,
+            kind: row.kind,
+            changing: row.changing.0,
+            at: row.at,
+        });
+    }
+    Ok(news)
 }
 
 /// Whether this try to pay was made.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use backon::{ExponentialBuilder, Retryable};
+use futures::future::BoxFuture;
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, GrpcCompression, Url,
     envconfig::LoadClientConfigProfileOptions,
@@ -23,11 +24,20 @@ pub struct TemporalSettings {
 }
 
 impl TemporalSettings {
-    /// Connects, trying again for `patience`: a server that is just starting is no error.
+    /// Connects, trying again for `patience`: a server that is just starting is no error. Boxed, so
+    /// that it is compiled here, once, and not in each binary that awaits it.
     ///
     /// # Errors
     /// When the settings can't be read, or the server can't be reached in time.
-    pub async fn connect(&self, identity: &str, patience: Duration) -> anyhow::Result<Client> {
+    pub fn connect<'a>(
+        &'a self,
+        identity: &'a str,
+        patience: Duration,
+    ) -> BoxFuture<'a, anyhow::Result<Client>> {
+        Box::pin(self.connect_within(patience, identity))
+    }
+
+    async fn connect_within(&self, patience: Duration, identity: &str) -> anyhow::Result<Client> {
         let (connection, client) = self.options(identity)?;
         let pauses = ExponentialBuilder::new()
             .with_jitter()

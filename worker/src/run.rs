@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use activities::{ChangeSink, Changes, Database, Provider, Reconciler, Saga};
 use anyhow::Context;
+use futures::future::{BoxFuture, LocalBoxFuture};
 use temporalio_client::Client;
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
@@ -80,11 +81,21 @@ pub struct Prepared {
 }
 
 /// Connects to Postgres and the provider. `local` is told of changes before anybody else: the
-/// API, when it lives in this process.
+/// API, when it lives in this process. Boxed, as [`Prepared::run`] is, so that all of the worker is
+/// compiled here, once, and not in each binary that awaits it.
 ///
 /// # Errors
 /// When Postgres can't be reached or a setting can't be used.
-pub async fn prepare(
+pub fn prepare<'a>(
+    shared: &'a startup::SharedSettings,
+    settings: &'a Settings,
+    client: Client,
+    local: Option<ChangeSink>,
+) -> BoxFuture<'a, anyhow::Result<Prepared>> {
+    Box::pin(connect(shared, settings, client, local))
+}
+
+async fn connect(
     shared: &startup::SharedSettings,
     settings: &Settings,
     client: Client,
@@ -107,7 +118,7 @@ pub async fn prepare(
     .context("the payment provider's client can't be made")?;
     let everybody = notify::start(notes.clone());
     let changes = ChangeSink::new(move |changes: Changes| {
-        activities::metrics::count_turns(&changes.turns);
+        activities::metrics::count(&changes);
         if let Some(local) = &local {
             local.tell(changes);
         }
@@ -143,7 +154,11 @@ impl Prepared {
     ///
     /// # Errors
     /// When the worker ends by itself.
-    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub fn run(self, stop: CancellationToken) -> LocalBoxFuture<'static, anyhow::Result<()>> {
+        Box::pin(self.work(stop))
+    }
+
+    async fn work(self, stop: CancellationToken) -> anyhow::Result<()> {
         let runtime = RuntimeOptions::builder()
             .telemetry_options(metrics::of_temporal(self.worker_temporal_metrics_listen)?)
             .heartbeat_interval(None)

@@ -111,6 +111,9 @@ impl Payments {
             &ask.payment_method,
         )
         .await?;
+        if changed {
+            metrics::count_begun_attempt(ask.number);
+        }
         self.tell(ask.order_id, changed);
         let (total, known_intent, create_key_is_over) = match begun {
             Begun::Go { payment_intent, total, only_ask: true, .. } => {

@@ -1,7 +1,8 @@
 //! A circuit breaker: a provider that can't be reached is not asked by everybody. After a few
 //! failures in a row calls fail at once; now and then one call is let through to see whether it is
 //! back. So an outage costs a worker a moment for each call, and not a slot for the length of a
-//! timeout.
+//! timeout. Those that are sent away come back one after the other: each return costs Temporal
+//! several writes, and hundreds at a time would slow those down who only want something held.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -16,6 +17,11 @@ const OPENS_AFTER: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// How long it stays open at the most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How far apart those come back that were sent away.
+const SPACING: Duration = Duration::from_millis(100);
+/// How long they stay away at the most, however many they are.
+const LONGEST_AWAY: Duration = Duration::from_secs(30);
 
 /// The circuit of all calls of a process.
 #[derive(Debug, Default)]
@@ -47,19 +53,29 @@ struct Circuit {
     failures_in_a_row: u32,
     /// While it is open: when the next call may look.
     looks_at: Option<Instant>,
+    /// When the last of those comes back that were sent away.
+    last_back: Option<Instant>,
 }
 
 impl Circuit {
     fn admit(&mut self, now: Instant, limit: Duration) -> Result<(), Duration> {
         match self.looks_at {
             None => Ok(()),
-            Some(at) if at > now => Err((at - now).min(self.pause())),
+            Some(at) if at > now => Err(self.away(now, (at - now).min(self.pause()))),
             Some(_) => {
                 // This call looks. Should its end never be told, another one will.
                 self.looks_at = Some(now + limit);
                 Ok(())
             }
         }
+    }
+
+    /// How long somebody has to stay away, `at_least` for as long as the circuit is open.
+    fn away(&mut self, now: Instant, at_least: Duration) -> Duration {
+        let behind = self.last_back.map_or(now, |last| last + SPACING);
+        let back = behind.max(now + at_least).min(now + LONGEST_AWAY);
+        self.last_back = Some(back);
+        back - now
     }
 
     fn report(&mut self, now: Instant, answered: bool) {
@@ -139,6 +155,21 @@ mod tests {
     }
 
     #[test]
+    fn those_who_are_sent_away_come_back_one_after_the_other() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        let away: Vec<_> = (0..1_000).map(|_| circuit.admit(now, LIMIT).unwrap_err()).collect();
+        assert_eq!(away[..3], [FIRST_PAUSE, FIRST_PAUSE + SPACING, FIRST_PAUSE + SPACING * 2]);
+        assert_eq!(away[200], FIRST_PAUSE + SPACING * 200);
+        assert_eq!(away[999], LONGEST_AWAY, "however many they are");
+        let later = now + LONGEST_AWAY * 2;
+        circuit.report(later, false);
+        assert!(circuit.admit(later, LIMIT).unwrap_err() <= LONGEST_PAUSE, "they have been back");
+        circuit.report(later, true);
+        assert_eq!(circuit.admit(later, LIMIT), Ok(()));
+    }
+
+    #[test]
     fn a_look_that_is_given_up_does_not_keep_it_open_for_ever() {
         let now = Instant::now();
         let mut circuit = opened(now);
@@ -147,13 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_sent_away_for_longer_than_the_longest_pause() {
-        let now = Instant::now();
+    fn somebody_alone_is_not_sent_away_for_longer_than_the_longest_pause() {
+        let mut now = Instant::now();
         let mut circuit = opened(now);
         for _ in 0..40 {
             circuit.report(now, false);
-            let asked_to_wait = circuit.admit(now, LIMIT).unwrap_err();
-            assert!(asked_to_wait <= LONGEST_PAUSE, "{asked_to_wait:?}");
+            let away = circuit.admit(now, LIMIT).unwrap_err();
+            assert!(away <= LONGEST_PAUSE, "{away:?}");
+            now += away;
         }
     }
 }

@@ -12,10 +12,7 @@ use domain::{OrderId, OrderState};
 use read_model::StoredOrder;
 use workflows::CancelAnswer;
 
-use super::{
-    Known, access::Access, answer, known, no_store, order_id, retry_after, view::reserving_json,
-    wait_until,
-};
+use super::{Known, access::Access, answer, known, no_store, order_id, retry_after, wait_until};
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
@@ -37,10 +34,12 @@ pub async fn delete(
 }
 
 async fn cancel(app: &App, order: OrderId, known: Known) -> Answer<Response> {
-    if let Known::Written(stored) = &known
-        && is_on_its_way_out(stored.checkout.changing.state)
-    {
-        return as_it_is(stored);
+    match &known {
+        Known::Written(stored) if is_on_its_way_out(stored.checkout.changing.state) => {
+            return as_it_is(stored);
+        }
+        Known::EndedByForce(_) => return Ok(no_store(Json(known.json(order)).into_response())),
+        Known::Written(_) | Known::Reserving(_) => {}
     }
     let taken = match app.temporal.cancel(order).await? {
         Some(CancelAnswer::AlreadyPaid) => return Err(Problem::new(Kind::AlreadyPaid)),
@@ -55,8 +54,8 @@ async fn cancel(app: &App, order: OrderId, known: Known) -> Answer<Response> {
         (Some(stored), _) if taken => as_it_is(&on_its_way_out(stored)),
         (Some(stored), _) => as_it_is(&stored),
         (None, Known::Written(stored)) => as_it_is(&stored),
-        (None, Known::Reserving(memo)) => {
-            let body = Json(reserving_json(order, &memo));
+        (None, unwritten) => {
+            let body = Json(unwritten.json(order));
             Ok(retry_after(no_store((StatusCode::ACCEPTED, body).into_response()), 1))
         }
     }

@@ -12,20 +12,12 @@ use axum::{
 };
 use domain::OrderId;
 use futures::Stream;
-use read_model::{
-    Checkout,
-    orders::{self, OrderEvent},
-};
+use read_model::{Checkout, orders::OrderEvent};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{
-    Known,
-    access::Access,
-    known, no_store, order_id,
-    view::{checkout_at, reserving_json},
-};
+use super::{Known, access::Access, known, no_store, order_id, view::checkout_at};
 use crate::{app::App, problem::Answer};
 
 /// How often a silent stream says that it is alive.
@@ -33,8 +25,13 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// When somebody comes back whose stream has ended because this process stops.
 const COME_BACK_AFTER_MS: u64 = 1_000;
 const COME_BACK_WITHIN_MS: u64 = 2_000;
-/// How often is looked without word of a change.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often is looked without word of a change. No word is lost that this would have to make good:
+/// it is for what nobody has thought of.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How long is waited for a database that can't be asked.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long a reader may leave its stream unread while there is something to tell.
+const UNREAD_FOR: Duration = Duration::from_mins(1);
 
 pub async fn stream(
     State(app): State<App>,
@@ -47,7 +44,7 @@ pub async fn stream(
     let last_seen = last_event_id(&headers);
     if let (Known::Written(stored), Some(last)) = (&known, last_seen)
         && stored.checkout.changing.state.has_ended()
-        && orders::events_after(&app.model.pool, order, last).await?.is_empty()
+        && app.model.order_events.look((order, last)).await?.is_none()
     {
         // Tells EventSource not to come back.
         return Ok(no_store(StatusCode::NO_CONTENT.into_response()));
@@ -83,9 +80,11 @@ async fn follow(
     sender: &mpsc::Sender<Event>,
 ) {
     let mut subscription = app.model.hub.subscribe(order);
-    if let Known::Reserving(memo) = known
-        && !send(sender, None, &reserving_json(order, &memo)).await
-    {
+    let unwritten = !matches!(known, Known::Written(_));
+    if unwritten && !send(sender, None, &known.json(order)).await {
+        return;
+    }
+    if matches!(known, Known::EndedByForce(_)) {
         return;
     }
     let mut position = last_seen;
@@ -101,7 +100,10 @@ async fn follow(
                 }
             }
             Ok(None) => {}
-            Err(_unavailable) => tokio::time::sleep(Duration::from_secs(1)).await,
+            Err(_unavailable) => {
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                continue;
+            }
         }
         drop(tokio::time::timeout(LOOK_EVERY, subscription.changed()).await);
     }
@@ -113,10 +115,8 @@ async fn news(
     order: OrderId,
     position: Option<i64>,
 ) -> Answer<Option<(Checkout, Vec<OrderEvent>)>> {
-    let mut events = orders::events_after(&app.model.pool, order, position.unwrap_or(0)).await?;
-    if events.is_empty() {
-        return Ok(None);
-    }
+    let known = (order, position.unwrap_or(0));
+    let Some(mut events) = app.model.order_events.look(known).await? else { return Ok(None) };
     if position.is_none() {
         events.drain(..events.len() - 1);
     }
@@ -130,11 +130,12 @@ fn come_back() -> Event {
     Event::default().retry(Duration::from_millis(COME_BACK_AFTER_MS + spread))
 }
 
+/// False when nobody reads any more.
 async fn send(sender: &mpsc::Sender<Event>, id: Option<i64>, checkout: &Value) -> bool {
     let event = Event::default().event("checkout").data(checkout.to_string());
     let event = match id {
         Some(id) => event.id(id.to_string()),
         None => event,
     };
-    sender.send(event).await.is_ok()
+    sender.send_timeout(event, UNREAD_FOR).await.is_ok()
 }

@@ -16,14 +16,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
-use domain::{OrderId, PricedLine, SecretHash};
+use domain::{OrderId, OrderState, PricedLine, SecretHash};
 use read_model::{Checkout, StoredOrder, hub::Subscription};
+use serde_json::Value;
 use tokio::time::Instant;
 use workflows::CheckoutMemo;
 
 #[cfg(test)]
 pub use self::events::last_event_id;
-use self::view::reserving_json;
+use self::view::unwritten_json;
 pub use self::{
     access::{Access, same_origin},
     view::{checkout_json, rfc3339},
@@ -31,6 +32,7 @@ pub use self::{
 use crate::{
     app::App,
     problem::{Answer, Kind, Problem},
+    temporal::Begun,
 };
 
 /// How long word of a change is waited for before looking without it.
@@ -44,10 +46,25 @@ pub fn router() -> Router<App> {
         .route("/v1/checkouts/{order_id}/events", get(events::stream))
 }
 
-/// An order as far as it is known: written, or just started.
+/// An order as far as it is known.
 enum Known {
     Written(Box<StoredOrder>),
+    /// Just started.
     Reserving(CheckoutMemo),
+    /// Somebody has ended its workflow before anything was written: it holds nothing, and will not
+    /// unless the same request starts it again.
+    EndedByForce(CheckoutMemo),
+}
+
+impl Known {
+    /// The checkout, as far as it can be told.
+    fn json(&self, order: OrderId) -> Value {
+        match self {
+            Self::Written(stored) => checkout_json(&stored.checkout),
+            Self::Reserving(memo) => unwritten_json(order, memo, OrderState::Reserving),
+            Self::EndedByForce(memo) => unwritten_json(order, memo, OrderState::Cancelled),
+        }
+    }
 }
 
 async fn read(
@@ -57,17 +74,16 @@ async fn read(
 ) -> Answer<Response> {
     let order = order_id(&order)?;
     let access = Access::of(&headers)?;
-    match known(&app, order, &access.secret).await? {
-        Known::Written(stored) => {
-            let etag = etag(stored.checkout.version);
-            if matches_etag(&headers, &etag) {
-                let unchanged = (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]);
-                return Ok(no_store(unchanged.into_response()));
-            }
-            Ok(answer(StatusCode::OK, &stored.checkout))
-        }
-        Known::Reserving(memo) => Ok(no_store(Json(reserving_json(order, &memo)).into_response())),
+    let known = known(&app, order, &access.secret).await?;
+    let Known::Written(stored) = known else {
+        return Ok(no_store(Json(known.json(order)).into_response()));
+    };
+    let etag = etag(stored.checkout.version);
+    if matches_etag(&headers, &etag) {
+        let unchanged = (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]);
+        return Ok(no_store(unchanged.into_response()));
     }
+    Ok(answer(StatusCode::OK, &stored.checkout))
 }
 
 /// The order, if there is one and it belongs to the holder of `secret`.
@@ -80,8 +96,16 @@ async fn known(app: &App, order: OrderId, secret: &SecretHash) -> Answer<Known> 
             Err(not_found())
         };
     }
-    let memo = app.temporal.memo(order).await?.ok_or_else(not_found)?;
-    if memo.secret_hash.matches(secret) { Ok(Known::Reserving(memo)) } else { Err(not_found()) }
+    let begun = app.temporal.begun(order).await?.ok_or_else(not_found)?;
+    match begun {
+        Begun { memo, .. } if !memo.secret_hash.matches(secret) => Err(not_found()),
+        Begun { memo, by_force: false } => Ok(Known::Reserving(memo)),
+        Begun { memo, by_force: true } => match app.model.orders.look(order).await? {
+            // Written since it was looked for, and ended after that.
+            Some(stored) => Ok(Known::Written(Box::new(stored))),
+            None => Ok(Known::EndedByForce(memo)),
+        },
+    }
 }
 
 /// Waits until the order is written and `done` says so, up to `limit`; answers it as it is then.

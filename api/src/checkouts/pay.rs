@@ -34,6 +34,7 @@ pub async fn post(
     let stored = match known(&app, order, &access.secret).await? {
         Known::Written(stored) => *stored,
         Known::Reserving(_) => return Err(Problem::new(Kind::StillReserving).retry_after(1)),
+        Known::EndedByForce(_) => return Err(Problem::new(Kind::HoldEnded)),
     };
     let paid = tokio::spawn(async move {
         let turn = app.turns.wait(order).await;

@@ -8,7 +8,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{Fingerprint, Money, OrderId, PricedLine, Refusal, Sku, StockLine, allocate, order};
+use domain::{
+    Fingerprint, Money, OrderId, OrderState, PricedLine, Refusal, Sku, StockLine, allocate, order,
+};
 use futures::future::try_join_all;
 use read_model::{StoredOrder, appends};
 use tokio::time::Instant;
@@ -22,7 +24,7 @@ use crate::{
     admission::Admitted,
     app::App,
     body::JsonBody,
-    checkouts::view::reserving_json,
+    checkouts::view::unwritten_json,
     problem::{Answer, Kind, Problem},
     requests::StartCheckout,
     temporal::Started,
@@ -31,7 +33,7 @@ use crate::{
 /// How long all of it may take: nobody waits for the answer any longer.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How long units stay promised to an order whose outcome is open.
-const OPEN_FOR: Duration = Duration::from_secs(10);
+const OPEN_FOR: Duration = Duration::from_secs(30);
 /// How long a shopper waits for what was promised to others before being told that it is gone.
 const PROMISES_SETTLE: Duration = Duration::from_millis(50);
 /// How long a shopper waits for the stock to be held before being told to look again.
@@ -144,8 +146,8 @@ async fn admit_or_answer(
 /// it holds is among what was counted.
 async fn known_or_too_many(app: &App, asked: &Asked, refused: Problem) -> Answer<Response> {
     let Ok(_turn) = app.memo_turns.try_acquire() else { return Err(refused) };
-    match app.temporal.memo(asked.order).await? {
-        Some(memo) => follow(app, asked, memo, StatusCode::OK).await,
+    match app.temporal.begun(asked.order).await? {
+        Some(begun) => follow(app, asked, begun.memo, StatusCode::OK).await,
         None => Err(refused),
     }
 }
@@ -191,8 +193,8 @@ async fn start(
                 None => follow(app, &asked, memo, StatusCode::CREATED).await,
             }
         }
-        Started::Before => match app.temporal.memo(asked.order).await? {
-            Some(memo) => follow(app, &asked, memo, StatusCode::OK).await,
+        Started::Before => match app.temporal.begun(asked.order).await? {
+            Some(begun) => follow(app, &asked, begun.memo, StatusCode::OK).await,
             None => Err(Problem::new(Kind::TemporalUnavailable).retry_after(1)),
         },
     }
@@ -228,7 +230,10 @@ async fn follow(
     if let Some(stored) = wait_until(app, asked.order, OUTCOME_WITHIN, |_| true).await? {
         return known_order(asked, &stored, status);
     }
-    if status == StatusCode::OK && app.temporal.was_ended_by_force(asked.order).await? {
+    // Looked at only now: it may have been ended while its outcome was waited for.
+    if status == StatusCode::OK
+        && app.temporal.begun(asked.order).await?.is_some_and(|begun| begun.by_force)
+    {
         return start_again(app, asked, memo).await;
     }
     Ok(still_reserving(asked, &memo))
@@ -250,7 +255,7 @@ async fn start_again(app: &App, asked: &Asked, memo: CheckoutMemo) -> Answer<Res
 }
 
 fn still_reserving(asked: &Asked, memo: &CheckoutMemo) -> Response {
-    let reserving = Json(reserving_json(asked.order, memo));
+    let reserving = Json(unwritten_json(asked.order, memo, OrderState::Reserving));
     retry_after(no_store((StatusCode::ACCEPTED, reserving).into_response()), 1)
 }
 
@@ -304,8 +309,8 @@ async fn second_look(app: &App, asked: &Asked) -> Answer<SecondLook> {
     let Ok(_turn) = app.memo_turns.try_acquire() else {
         return Ok(SecondLook::No(refusal));
     };
-    match app.temporal.memo(asked.order).await? {
-        Some(memo) => Ok(SecondLook::AlreadyStarted(memo)),
+    match app.temporal.begun(asked.order).await? {
+        Some(begun) => Ok(SecondLook::AlreadyStarted(begun.memo)),
         None => Ok(SecondLook::No(refusal)),
     }
 }

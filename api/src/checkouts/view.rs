@@ -46,12 +46,12 @@ pub fn checkout_at(
     })
 }
 
-/// A checkout whose outcome is not known yet.
-pub fn reserving_json(order: OrderId, memo: &CheckoutMemo) -> Value {
+/// A checkout of which nothing is written: its outcome is not known yet, or it has none.
+pub fn unwritten_json(order: OrderId, memo: &CheckoutMemo, state: OrderState) -> Value {
     let now = rfc3339(OffsetDateTime::now_utc());
     let nothing = Money::zero(memo.total.currency);
     json!({
-        "order_id": order, "state": OrderState::Reserving, "version": 0,
+        "order_id": order, "state": state, "version": 0,
         "lines": lines(&memo.lines), "total": memo.total, "hold": null,
         "payment": {
             "state": PaymentState::None, "attempts": 0, "decline_code": null, "next_action": null,

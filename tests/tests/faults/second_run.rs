@@ -142,7 +142,12 @@ async fn an_order_whose_workflow_was_terminated_before_it_held_anything_is_begun
     assert_eq!(shopper.put(&cart).await.status, 202);
     temporal.terminate(&id).await;
 
+    assert_eq!(shopper.get().await.state(), "cancelled", "nothing else would come of it");
+    let called_off = shopper.cancel().await;
+    assert_eq!((called_off.status.as_u16(), called_off.state()), (200, "cancelled"));
+    assert_eq!(shopper.pay("pm_card_visa").await.status, 409);
     assert_eq!(shopper.put(&cart).await.status, 202);
+    assert_eq!(shopper.get().await.state(), "reserving");
     let again = temporal.describe(&id).await.unwrap();
     assert_eq!(again.status(), WorkflowExecutionStatus::Running);
     let _worker = BroughtWorker::start(&shop, Mishaps::default());

@@ -12,6 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use system_tests::{Running, Shop, ShopOptions, Shopper, eventually, http_client};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 /// Longer than the numbers of the shop may be old, and than anything here takes.
@@ -64,6 +65,27 @@ fn checkouts(outcome: &str) -> String {
     format!("holdfast_checkouts_total{{outcome=\"{outcome}\"}}")
 }
 
+fn funnel(step: &str) -> String {
+    format!("holdfast_funnel_steps_total{{step=\"{step}\"}}")
+}
+
+#[tokio::test]
+async fn what_browsers_report_is_counted_once_however_often_it_comes() {
+    let shop = Shop::open(ShopOptions::default()).await;
+    let sku = shop.product(1).await;
+    let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
+    let events =
+        ["product_viewed", "added_to_cart"].map(|kind| json!({"kind": kind, "sku": sku, "at": at}));
+    let report = json!({"session_id": Uuid::new_v4(), "events": events});
+    for _ in 0..3 {
+        let beacon = shop.shopper().anonymous(Method::POST, "/v1/analytics").json(&report);
+        assert_eq!(Shopper::send(beacon).await.status, 204);
+    }
+    for step in ["product_viewed", "added_to_cart"] {
+        shows(&shop, &funnel(step), 1.0).await;
+    }
+}
+
 #[tokio::test]
 async fn what_happens_to_orders_is_counted_once_each() {
     let shop = Shop::open(ShopOptions { hold_ttl: "20s", ..ShopOptions::default() }).await;
@@ -89,6 +111,9 @@ async fn what_happens_to_orders_is_counted_once_each() {
     for result in ["authorized", "declined"] {
         let series = format!("holdfast_payment_attempts_total{{result=\"{result}\"}}");
         shows(&shop, &series, 1.0).await;
+    }
+    for (step, orders) in [("stock_held", 3.0), ("payment_submitted", 1.0), ("paid", 1.0)] {
+        shows(&shop, &funnel(step), orders).await;
     }
     shows(&shop, "holdfast_hold_age_seconds_count{end=\"committed\"}", 1.0).await;
     shows(&shop, "holdfast_hold_age_seconds_count{end=\"released\"}", 2.0).await;

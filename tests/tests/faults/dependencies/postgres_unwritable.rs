@@ -2,10 +2,10 @@
 
 use reqwest::{Method, RequestBuilder};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use system_tests::{Shop, ShopOptions, Shopper, assert_invariants};
+use system_tests::{Shop, ShopOptions, Shopper, assert_invariants, eventually};
 
 use super::{can_be_browsed, is_told_to_come_back, readiness};
-use crate::faults::{buying, signed::webhook};
+use crate::faults::{buying, signed::webhook, temporal::SOON};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_postgres_is_read_only_orders_are_read_and_new_ones_wait() {
@@ -19,6 +19,7 @@ async fn while_postgres_is_read_only_orders_are_read_and_new_ones_wait() {
     execute(&mut outside, &format!("{setting} set default_transaction_read_only = on")).await;
     end_sessions(&mut outside, &shop).await;
     orders.wait(&shop).await;
+    is_shown(&shop, "holdfast_database_writable", |value| value == "0").await;
     execute(&mut outside, &format!("{setting} reset default_transaction_read_only")).await;
     end_sessions(&mut outside, &shop).await;
 
@@ -48,9 +49,22 @@ async fn while_the_disk_is_full_orders_are_read_and_new_ones_wait() {
         execute(&mut owner, &refused).await;
     }
     orders.wait(&shop).await;
+    let refused = "holdfast_database_errors_total{class=\"53\"}";
+    is_shown(&shop, refused, |value| value != "0").await;
     execute(&mut owner, "drop function disk_is_full cascade").await;
 
     orders.go_on(&shop).await;
+}
+
+/// Operators see it in the metrics, from which an alert is made.
+async fn is_shown(shop: &Shop, series: &str, tells: fn(&str) -> bool) {
+    eventually(series, SOON, || async {
+        let page = shop.operator().without_token(Method::GET, "/metrics").send().await.ok()?;
+        let page = page.text().await.ok()?;
+        let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        tells(value).then_some(())
+    })
+    .await;
 }
 
 async fn execute(connection: &mut PgConnection, statement: &str) {

@@ -129,10 +129,14 @@ where
 
     async fn transact(&self, part: &[Member<Ask, Answer>]) -> Result<Vec<Answer>, DatabaseError> {
         let asked: Vec<_> = part.iter().map(|member| member.ask.clone()).collect();
-        let work = self.work;
-        let done = self
-            .database
-            .transact(move |connection| Box::pin(async move { work(connection, &asked).await }));
+        let (work, name) = (self.work, self.name);
+        let done = self.database.transact(move |connection| {
+            Box::pin(async move {
+                let answers = work(connection, &asked).await?;
+                failpoints::reached(["transaction", name, "uncommitted"], &[&name]).await;
+                Ok(answers)
+            })
+        });
         let (answers, changes) = done.await?;
         self.changes.tell(changes);
         Ok(answers)

@@ -12,6 +12,7 @@ use std::{
 };
 
 use domain::{AttemptId, Money, OrderId};
+use failpoints::ProviderCall;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
@@ -25,6 +26,8 @@ use crate::metrics;
 
 /// The version of Stripe's API that this client was written against.
 const STRIPE_VERSION: &str = "2025-06-30.basil";
+/// The header under which a repeated request has its effect once.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longer than the provider takes, shorter than a shopper waits.
 const ONE_REQUEST: Duration = Duration::from_secs(10);
 
@@ -174,6 +177,8 @@ impl Provider {
         self.breaker
             .admit(ONE_REQUEST)
             .map_err(|retry_after| ProviderError::LeftAlone { retry_after })?;
+        let call = failpoint(&request);
+        call.reached("before").await;
         let began = Instant::now();
         let (method, path) = (request.method(), request.url().path());
         let span = tracing::info_span!("provider", otel.kind = "client", %method, path);
@@ -187,13 +192,20 @@ impl Provider {
         let answered = matches!(&exchanged, Ok((status, _, _)) if !is_absent(*status));
         metrics::provider_asked(answered, began.elapsed());
         self.breaker.report(answered);
+        call.reached("after").await;
         exchanged
     }
+}
+
+/// Where a test may have the request wait.
+fn failpoint(request: &reqwest::Request) -> ProviderCall {
+    let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
+    ProviderCall::new("provider", request.method().as_str(), request.url().path(), key)
 }
 
 /// Adds the idempotency key of the `try_number`th try. A further key is used only after the
 /// provider has failed under the one before, which it would repeat for ever.
 fn keyed(request: RequestBuilder, key: &str, try_number: u32) -> RequestBuilder {
     let key = if try_number == 0 { key.to_owned() } else { format!("{key}/{try_number}") };
-    request.header("idempotency-key", key)
+    request.header(IDEMPOTENCY_KEY, key)
 }

@@ -274,6 +274,7 @@ async fn with_heartbeat<T>(
     tries: &Tries,
     work: impl Future<Output = Result<T, PaymentError>>,
 ) -> Result<T, ActivityError> {
+    let work = stoppable(ctx, work);
     tokio::pin!(work);
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.tick().await;
@@ -289,6 +290,16 @@ async fn with_heartbeat<T>(
             _ = beat.tick() => ctx.record_heartbeat(tries.number()).await?,
         }
     }
+}
+
+/// Does `work` between two points where a test may have it wait.
+async fn stoppable<T>(ctx: &ActivityContext, work: impl Future<Output = T>) -> T {
+    let (activity, of) = (&*ctx.info().activity_type, &ctx.info().workflow_id);
+    let workflow = of.as_deref().unwrap_or_default();
+    failpoints::reached(["activity", activity, "before"], &[&workflow]).await;
+    let done = work.await;
+    failpoints::reached(["activity", activity, "after"], &[&workflow]).await;
+    done
 }
 
 /// A payment that is not decided: try again, when the provider says, or with jitter so that

@@ -117,8 +117,12 @@ impl Temporal {
             .static_summary(summary)
             .rpc_options(rpc(START_PATIENCE))
             .build();
+        let order = input.order_id;
+        failpoints::reached(["api", "start", "before"], &[&order]).await;
         let start = self.0.start_workflow(Checkout::run, input, options);
-        match self.unless_silent(START_PATIENCE, start).await? {
+        let started = self.unless_silent(START_PATIENCE, start).await?;
+        failpoints::reached(["api", "start", "after"], &[&order]).await;
+        match started {
             Ok(_) => Ok(Started::Now),
             Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Before),
             Err(error) => Err(unavailable(&error)),
@@ -155,8 +159,11 @@ impl Temporal {
             .rpc_options(rpc(UPDATE_PATIENCE))
             .build();
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
+        failpoints::reached(["api", "pay", "before"], &[&order]).await;
         let update = handle.execute_update(Checkout::pay, pay, options);
-        updated(self.unless_silent(UPDATE_PATIENCE, update).await?)
+        let answer = self.unless_silent(UPDATE_PATIENCE, update).await?;
+        failpoints::reached(["api", "pay", "after"], &[&order]).await;
+        updated(answer)
     }
 
     /// Calls the order off. None when there is no open workflow.
@@ -167,8 +174,11 @@ impl Temporal {
             .rpc_options(rpc(UPDATE_PATIENCE))
             .build();
         let handle = self.0.get_workflow_handle::<Checkout>(order.workflow_id());
+        failpoints::reached(["api", "cancel", "before"], &[&order]).await;
         let update = handle.execute_update(Checkout::cancel, (), options);
-        updated(self.unless_silent(UPDATE_PATIENCE, update).await?)
+        let answer = self.unless_silent(UPDATE_PATIENCE, update).await?;
+        failpoints::reached(["api", "cancel", "after"], &[&order]).await;
+        updated(answer)
     }
 
     /// Makes an operator's change, once, and answers what came of it.
@@ -184,8 +194,12 @@ impl Temporal {
                 .maybe_search_attributes(request.change.order_id().map(about))
                 .rpc_options(rpc(PATIENCE))
                 .build();
+            let change = request.workflow_id();
+            failpoints::reached(["api", "change", "before"], &[&change]).await;
             let started = self.0.start_workflow(Operator::run, request.clone(), options);
-            match within(PATIENCE, started).await? {
+            let started = within(PATIENCE, started).await?;
+            failpoints::reached(["api", "change", "after"], &[&change]).await;
+            match started {
                 Ok(handle) => {
                     let result = handle.get_result(WorkflowGetResultOptions::default());
                     let result = within(CHANGE_PATIENCE, result).await?;
@@ -215,8 +229,12 @@ impl Temporal {
             .search_attributes(about(request.order_id))
             .rpc_options(rpc(PATIENCE))
             .build();
+        let refund = request.refund_id;
+        failpoints::reached(["api", "refund", "before"], &[&refund]).await;
         let input = RefundInput::AskedFor(request);
-        match within(PATIENCE, self.0.start_workflow(Refund::run, input, options)).await? {
+        let started = within(PATIENCE, self.0.start_workflow(Refund::run, input, options)).await?;
+        failpoints::reached(["api", "refund", "after"], &[&refund]).await;
+        match started {
             Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
             Err(error) => Err(unavailable(&error)),
         }

@@ -44,7 +44,10 @@ async fn take(State(app): State<App>, headers: HeaderMap, request: Request) -> A
     if let Some(order) = stored.order_id {
         belongs_to_order(&span, order);
     }
-    if appends::store_webhook(&app.model.pool, stored).instrument(span).await? {
+    failpoints::reached(["api", "webhook", "before"], &[&stored.event_id]).await;
+    let is_new = appends::store_webhook(&app.model.pool, stored).instrument(span).await?;
+    failpoints::reached(["api", "webhook", "after"], &[]).await;
+    if is_new {
         app.model.inbox_news.notify_one();
     }
     Ok(Json(json!({"received": true})))

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
+use failpoints::ProviderCall;
 use serde_json::Value;
 
 use crate::{
@@ -106,7 +107,11 @@ impl Call {
             Err(error) => return error.into(),
         };
         let answer = if is_write {
-            self.write(&request, key, &faults).await
+            let call = ProviderCall::new("sandbox", request.method.as_str(), &request.path, key);
+            call.reached("before").await;
+            let answer = self.write(&request, key, &faults).await;
+            call.reached("after").await;
+            answer
         } else {
             self.look(&request, &faults).await
         };

@@ -116,7 +116,9 @@ async fn attempt(sandbox: &Sandbox, http: &reqwest::Client, mut delivery: Delive
     let sent = if happens(faults.drop_rate) {
         Sent { is_over: true, result: "dropped by a fault".into() }
     } else {
+        failpoints::reached(["sandbox", "webhook", "before"], &[&delivery.event]).await;
         let first = send(sandbox, http, &delivery).await;
+        failpoints::reached(["sandbox", "webhook", "after"], &[&delivery.event]).await;
         if happens(faults.duplicate_rate) { send(sandbox, http, &delivery).await } else { first }
     };
     let now_ms = now_ms();

@@ -11,16 +11,18 @@ use std::{
 use serde_json::Value;
 
 /// Our crates, and which others of ours each may name in its manifest.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("workflows", &["domain"]),
-    ("activities", &["domain", "workflows"]),
-    ("worker", &["activities", "domain", "startup", "workflows"]),
+    ("activities", &["domain", "failpoints", "workflows"]),
+    ("worker", &["activities", "domain", "failpoints", "startup", "workflows"]),
     ("read_model", &["domain"]),
-    ("api", &["domain", "read_model", "startup", "workflows"]),
+    ("api", &["domain", "failpoints", "read_model", "startup", "workflows"]),
     ("holdfast", &["activities", "api", "read_model", "startup", "worker"]),
-    ("sandbox", &["startup"]),
+    ("sandbox", &["failpoints", "startup"]),
     ("startup", &[]),
+    // Where tests have any of them wait.
+    ("failpoints", &[]),
     // Holds the decisions that the product makes against every interleaving, and needs no more.
     ("model", &["domain"]),
     ("xtask", &[]),
@@ -37,6 +39,7 @@ const EVERYTHING: &[&str] = &[
     "activities",
     "api",
     "domain",
+    "failpoints",
     "fuzz",
     "read_model",
     "startup",

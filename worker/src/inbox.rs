@@ -105,8 +105,11 @@ async fn deliver_and_record(
     if let Some((order, ..)) = event.order {
         belongs_to_order(&span, order.0);
     }
+    let whose = event.payment_intent.as_deref().unwrap_or_default();
+    failpoints::reached(["inbox", "deliver", "before"], &[&whose]).await;
     let delivery = deliver_one(database, client, &event).instrument(span);
     let delivery = timeout(PATIENCE, delivery).await;
+    failpoints::reached(["inbox", "deliver", "after"], &[&whose]).await;
     let why = match delivery.context("it takes too long").flatten() {
         Ok(Delivery::Done(outcome)) => {
             return Ok(inbox::record_outcome(pool, &event, outcome).await?);

@@ -10,6 +10,7 @@ mod registration;
 mod roles;
 mod run;
 mod setup;
+mod stoppable;
 mod tokens;
 mod traced;
 

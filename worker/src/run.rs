@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{Checkout, Conclude, Dispute, Operator, Reconcile, Refund, Settle, TASK_QUEUE};
 
-use crate::{funnel, inbox, metrics, notify, traced::Traced};
+use crate::{funnel, inbox, metrics, notify, stoppable::Stoppable, traced::Traced};
 
 /// Connections for the notifier and the inbox.
 const NOTES_CONNECTIONS: u32 = 6;
@@ -126,6 +126,10 @@ async fn connect(
     });
     let reconciler = Reconciler::new(database.clone(), provider.clone(), client.clone());
     let saga = Saga::new(database.clone(), provider, changes);
+    let mut options = options(saga, reconciler, settings.worker_cached_workflows)?;
+    if cfg!(debug_assertions) {
+        options.activity_inbound_interceptor(Stoppable);
+    }
     Ok(Prepared {
         client,
         notes,
@@ -134,7 +138,7 @@ async fn connect(
         analytics_retention: settings.analytics_retention,
         metrics_listener,
         worker_temporal_metrics_listen: settings.worker_temporal_metrics_listen,
-        options: options(saga, reconciler, settings.worker_cached_workflows)?,
+        options,
     })
 }
 

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
-    Operator, Process, Servers, Shopper, eventually, http_client,
+    Operator, Process, Servers, Shopper, Stop, eventually, http_client,
     process::{Program, run_to_end},
 };
 
@@ -26,6 +26,8 @@ pub struct ShopOptions {
     pub expiry_grace: &'static str,
     /// What of the product runs.
     pub running: Running,
+    /// The servers that it stands on; those that all tests share, where there are none.
+    pub servers: Option<Servers>,
     /// Where the product's processes find Postgres, a URL without a database: such as a proxy that
     /// stands before the servers' own, which it is where there is none.
     pub postgres_url: Option<String>,
@@ -50,6 +52,7 @@ impl Default for ShopOptions {
             hold_ttl: "5m",
             expiry_grace: "2m",
             running: Running::Together,
+            servers: None,
             postgres_url: None,
             environment: Vec::new(),
         }
@@ -89,7 +92,7 @@ impl Shop {
     /// Opens a shop of its own.
     pub async fn open(options: ShopOptions) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
-        let servers = Servers::from_env();
+        let servers = options.servers.clone().unwrap_or_else(Servers::from_env);
         let name = format!("test_{}", Uuid::new_v4().simple());
         let port = free_port();
         let sandbox = Process::start(&sandbox_program(&servers, &name, "127.0.0.1:0", port));
@@ -135,6 +138,7 @@ impl Shop {
             ("OPERATOR_LISTEN", "127.0.0.1:0".to_owned()),
             ("OPERATOR_TOKEN", OPERATOR_TOKEN.to_owned()),
             ("STRIPE_API_BASE", self.sandbox_url()),
+            (failpoints::FOLDER, points_of(&self.servers, &self.name)),
             ("HOLD_TTL", self.options.hold_ttl.to_owned()),
             ("EXPIRY_GRACE", self.options.expiry_grace.to_owned()),
         ];
@@ -190,6 +194,13 @@ impl Shop {
     pub async fn operator_named(&self, name: &str, role: &str) -> Operator {
         let token = self.worker_command(&["token", "add", "--name", name, "--role", role]).await;
         self.operator().with_token(token)
+    }
+
+    /// Has the first who comes to `point`, of those whose ids contain `whom`, wait there: in any
+    /// process of the shop. `failpoints` lists the points.
+    #[must_use]
+    pub fn stop_at(&self, point: &str, whom: &str) -> Stop {
+        Stop::at(points_of(&self.servers, &self.name).as_ref(), point, whom)
     }
 
     /// The payments of an order, as the provider sees them.
@@ -305,6 +316,7 @@ fn sandbox_program(servers: &Servers, name: &str, listen: &str, shop_port: u16) 
     let settings = [
         ("SANDBOX_LISTEN", listen.to_owned()),
         ("SANDBOX_DATA_DIR", data.to_string_lossy().into_owned()),
+        (failpoints::FOLDER, points_of(servers, name)),
         ("SANDBOX_WEBHOOK_URL", format!("http://127.0.0.1:{shop_port}/v1/webhooks/stripe")),
     ];
     Program {
@@ -315,8 +327,17 @@ fn sandbox_program(servers: &Servers, name: &str, listen: &str, shop_port: u16) 
     }
 }
 
+/// The folder in which a test says where processes wait.
+fn points_of(servers: &Servers, name: &str) -> String {
+    servers.logs.join(format!("{name}.failpoints")).to_string_lossy().into_owned()
+}
+
 /// A port for a process that has to be found at the same one when it is started again.
-fn free_port() -> u16 {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     listener.local_addr().expect("a bound listener has an address").port()
 }

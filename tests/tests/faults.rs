@@ -9,6 +9,7 @@
 mod faults {
     mod books;
     mod buying;
+    mod deaths;
     mod dependencies;
     mod forgotten_keys;
     mod front;

@@ -227,14 +227,16 @@ fn end_leftovers(task: &Task) -> anyhow::Result<()> {
 /// `cargo xtask servers`
 pub fn run() -> anyhow::Result<()> {
     let task = Task::of(2)?;
-    let servers = Servers::all(Durability::Processes, Choice::default(), &task)?;
+    let mut servers = Servers::all(Durability::Processes, Choice::default(), &task)?;
     task.progress.finish();
     for (name, value) in servers.environment(&places::binaries(false)) {
         println!("export {name}={value}");
     }
+    println!("export TEST_SERVERS={}", servers.record().display());
     println!("# ready: with these set, `cargo test --package system-tests` runs a test by hand");
     while !task.stop.asked() {
-        drop(task.stop.wait_for(Duration::from_secs(1), || Ok(false)));
+        servers.look_after()?;
+        drop(task.stop.wait_for(Duration::from_millis(200), || Ok(false)));
     }
     Ok(())
 }

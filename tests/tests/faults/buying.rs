@@ -12,7 +12,7 @@ use workflows::CheckoutInput;
 /// What a unit of each product costs.
 pub const PRICE: i64 = 1_200;
 /// How long a client goes on trying.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How long an order may take once everything is well again.
 const MENDS_WITHIN: Duration = Duration::from_secs(90);
 

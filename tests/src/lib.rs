@@ -5,8 +5,10 @@
 //! own; tests that share one differ by the products that they make in it.
 #![allow(clippy::unwrap_used, reason = "a harness that can't go on fails the test")]
 
+mod books;
 mod client;
 mod invariants;
+pub mod kept_alive;
 mod operator;
 mod process;
 mod proxy;
@@ -14,12 +16,15 @@ mod raw;
 mod servers;
 mod shop;
 mod shopper;
+mod told;
+mod verdict;
 mod wait;
 mod wire;
 
+pub use books::Books;
 pub use client::http_client;
 pub use fuzz::Chance;
-pub use invariants::{assert_invariants, assert_invariants_of};
+pub use invariants::{assert_invariants, assert_invariants_of, broken_invariants};
 pub use operator::Operator;
 pub use process::{Process, Program};
 pub use proxy::{Proxy, Trouble};
@@ -27,5 +32,7 @@ pub use raw::{Answer, NoAnswer, read_answer};
 pub use servers::Servers;
 pub use shop::{Running, Shop, ShopOptions};
 pub use shopper::{Reply, Shopper};
+pub use told::Told;
+pub use verdict::{PRICE, Verdict, verdict_on};
 pub use wait::{eventually, within};
 pub use wire::on_the_wire;

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 /// Our crates, and which others of ours each may name in its manifest.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("workflows", &["domain"]),
     ("activities", &["domain", "workflows"]),
@@ -27,7 +27,8 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     // Every crate's unit tests stand on it.
     ("fuzz", &[]),
     // Looks at all of it from outside.
-    ("soak", &["domain", "startup", "system-tests"]),
+    ("soak", &["startup", "system-tests"]),
+    ("load", &["startup", "system-tests"]),
     // These two look at all of it.
     ("bench", EVERYTHING),
     ("system-tests", EVERYTHING),

@@ -56,9 +56,9 @@ async fn a_short_load_ends_well_and_counts_what_operators_see() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_short_drop_as_many_win_as_there_are_units_and_everybody_is_told() {
     let shop = shop("5m").await;
-    let arguments = ["--drop", "--shoppers", "300", "--units", "7", "--seed", "7"];
-    let report = run(&shop, &options(&[&arguments[..], &["--per-second", "1000"]].concat()));
-    let report = report.await.unwrap();
+    let drop = ["--drop", "--shoppers", "300", "--units", "7", "--per-second", "1000"];
+    let options = options(&[&drop[..], &["--seed", "7"]].concat());
+    let report = run(&shop, &options).await.unwrap();
     println!("{}", report.text());
     report.conclude().unwrap();
     let rush = report.drop.as_ref().unwrap();

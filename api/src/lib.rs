@@ -217,6 +217,9 @@ async fn app(
         Some(_) => shared.public_url(),
         None => format!("http://{}", addresses.shop),
     };
+    let admission = admission::Admission::default();
+    let shown = admission.clone();
+    model.hub.tell_of_shown(move |order| shown.shown(order));
     Ok(App(Arc::new(app::Shared {
         refusals: refusals::Refusals::start(model.pool.clone()),
         analytics_limits: analytics::Limits::default(),
@@ -224,7 +227,7 @@ async fn app(
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),
         turns: turns::Turns::default(),
-        admission: admission::Admission::default(),
+        admission,
         addresses: ClientAddresses::new(address_key),
         memo_turns: Semaphore::new(MEMO_TURNS),
         pages: pages::Pages::default(),

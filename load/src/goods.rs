@@ -47,8 +47,9 @@ struct Product {
 impl Goods {
     /// A shop full of products.
     pub fn of_a_shop() -> Self {
-        let units =
-            |number: u32| if number % SCARCE_ONE_IN == 0 { SCARCE_UNITS } else { ENOUGH_UNITS };
+        let units = |number: u32| {
+            if number.is_multiple_of(SCARCE_ONE_IN) { SCARCE_UNITS } else { ENOUGH_UNITS }
+        };
         Self::of((1..=PRODUCTS).map(|number| (format!("load-{number:03}"), units(number))))
     }
 

@@ -81,6 +81,7 @@ pub struct OfKind {
 }
 
 /// A distribution, in milliseconds.
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Spread {
     pub p50_ms: f64,

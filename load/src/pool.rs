@@ -12,17 +12,24 @@ use std::{
 
 use futures::{StreamExt, stream};
 use system_tests::kept_alive::Wire;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Duration, Instant},
+};
 
 /// Addresses of loopback that connections come from, in turn: each has some 28,000 ports.
 const SOURCES: u8 = 8;
+/// How long a connection may lie idle: well below the minute after which the shop closes it, so that
+/// no request meets the end of its connection.
+const IDLE_FOR: Duration = Duration::from_secs(30);
 /// Connections that are opened at once ahead of time: a listener's queue is short.
 const OPENED_AT_ONCE: usize = 64;
 
 /// The connections.
 pub struct Pool {
     target: SocketAddr,
-    idle: Mutex<Vec<Wire>>,
+    /// Since when, the last one last.
+    idle: Mutex<Vec<(Instant, Wire)>>,
     places: Semaphore,
     opened: AtomicUsize,
 }
@@ -47,8 +54,7 @@ impl Pool {
     /// When none can be opened.
     pub async fn take(&self) -> io::Result<Taken<'_>> {
         let place = self.places.acquire().await.map_err(io::Error::other)?;
-        let idle = self.idle().pop();
-        let wire = match idle {
+        let wire = match self.take_idle() {
             Some(wire) => wire,
             None => self.connect().await?,
         };
@@ -57,7 +63,18 @@ impl Pool {
 
     /// Gives back a connection that another request can be sent on.
     pub fn give_back(&self, taken: Taken<'_>) {
-        self.idle().push(taken.wire);
+        self.idle().push((Instant::now(), taken.wire));
+    }
+
+    fn take_idle(&self) -> Option<Wire> {
+        let mut idle = self.idle();
+        let (since, wire) = idle.pop()?;
+        if since.elapsed() < IDLE_FOR {
+            return Some(wire);
+        }
+        // Those below have been idle for longer.
+        idle.clear();
+        None
     }
 
     /// Opens a connection for somebody who keeps it.
@@ -79,7 +96,7 @@ impl Pool {
         let mut opening =
             stream::iter(0..many).map(|_| self.connect()).buffer_unordered(OPENED_AT_ONCE);
         while let Some(wire) = opening.next().await {
-            self.idle().push(wire?);
+            self.idle().push((Instant::now(), wire?));
         }
         Ok(())
     }
@@ -89,7 +106,7 @@ impl Pool {
         self.opened.load(Ordering::Relaxed)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Wire>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Wire)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

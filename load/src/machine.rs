@@ -57,7 +57,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "these are exact")]
     fn what_proc_says_is_read() {
         let status = "Name:\tx\nVmHWM:\t  9000 kB\nVmRSS:\t    2048 kB\n";
         assert_eq!(resident_mib(status), Some(2.0));

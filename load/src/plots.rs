@@ -31,8 +31,9 @@ fn latency(report: &Report) -> String {
     let kinds: Vec<_> = kinds.map(|kind| (kind.name, &kind.percentiles)).collect();
     let all = || kinds.iter().flat_map(|(_, percentiles)| percentiles.iter().map(|(_, ms)| *ms));
     let marks = [0.0, 0.9, 0.99, 0.999, 0.999_9, FINEST];
-    let marks = marks.map(|quantile| (nines(quantile), format!("{}", quantile * 100.0)));
-    let x = Axis { name: "percentile", from: 0.0, to: nines(FINEST), marks: marks.to_vec() };
+    let names = ["0", "90", "99", "99.9", "99.99", "99.999"];
+    let marks = marks.into_iter().zip(names).map(|(at, name)| (nines(at), name.to_owned()));
+    let x = Axis { name: "percentile", from: 0.0, to: nines(FINEST), marks: marks.collect() };
     let y = Axis::logarithmic("ms", all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max));
     let title = "Milliseconds from the time that was meant";
     Chart { title, x, y, lines: kinds.into_iter().map(line).collect() }.draw()

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-const WIDTH: f64 = 960.0;
+const WIDTH: f64 = 1_140.0;
 const HEIGHT: f64 = 440.0;
-/// Where the lines are, between the labels.
+/// Where the lines are, between the labels; what they are called stands to the right of them.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 940.0;
 const TOP: f64 = 50.0;
@@ -147,6 +147,8 @@ impl Chart<'_> {
 
     fn draw_line(&self, svg: &mut String, line: &Line, number: usize) {
         let color = COLORS[number % COLORS.len()];
+        // The second line of a colour is a broken one.
+        let dashes = if number < COLORS.len() { "" } else { " stroke-dasharray=\"6 4\"" };
         let every = line.points.len().div_ceil(MOST_POINTS).max(1);
         let places: Vec<_> = line
             .points
@@ -157,7 +159,7 @@ impl Chart<'_> {
         put(
             svg,
             format_args!(
-                "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.8\"/>\n",
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.8\"{dashes}/>\n",
                 places.join(" "),
             ),
         );
@@ -165,11 +167,11 @@ impl Chart<'_> {
         put(
             svg,
             format_args!(
-                "<path d=\"M{:.0} {:.0}h22\" stroke=\"{color}\" stroke-width=\"3\"/>\
+                "<path d=\"M{:.0} {:.0}h22\" stroke=\"{color}\" stroke-width=\"3\"{dashes}/>\
              <text x=\"{:.0}\" y=\"{y:.0}\">{}</text>\n",
-                LEFT + 12.0,
+                RIGHT + 14.0,
                 y - 4.0,
-                LEFT + 40.0,
+                RIGHT + 42.0,
                 escaped(line.name),
             ),
         );

@@ -16,8 +16,15 @@ pub struct Admission(Arc<Mutex<Promises>>);
 #[derive(Default)]
 struct Promises {
     units: BTreeMap<Sku, i64>,
-    /// What each order was promised, and how many of its requests are under way.
-    orders: BTreeMap<OrderId, (CartLines, usize)>,
+    orders: BTreeMap<OrderId, Promised>,
+}
+
+struct Promised {
+    lines: CartLines,
+    /// How many requests of the order are under way.
+    requests: usize,
+    /// Whether the snapshot has what came of the order, so that its units are counted there.
+    is_shown: bool,
 }
 
 /// A promise of an order's units; ends when it is dropped.
@@ -46,6 +53,13 @@ impl Admission {
         Ok((priced, Admitted { admission: self.clone(), order }))
     }
 
+    /// The snapshot has what came of `order`: units that it holds are missing there, and would be
+    /// counted twice for as long as its requests take to be answered. Whoever comes meanwhile would
+    /// be told that the last unit is gone while it is not.
+    pub fn shown(&self, order: OrderId) {
+        self.promises().show(order);
+    }
+
     fn promises(&self) -> MutexGuard<'_, Promises> {
         // Nothing in here can panic half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,7 +72,8 @@ impl Promises {
         for (sku, line) in &mut *stock {
             line.available -= self.units.get(sku).copied().unwrap_or_default();
         }
-        for line in self.orders.get(&order).iter().flat_map(|(lines, _)| lines.as_slice()) {
+        let own = self.orders.get(&order).filter(|promised| !promised.is_shown);
+        for line in own.iter().flat_map(|promised| promised.lines.as_slice()) {
             if let Some(own) = stock.get_mut(&line.sku) {
                 own.available += i64::from(line.quantity.get());
             }
@@ -67,9 +82,9 @@ impl Promises {
 
     fn make(&mut self, order: OrderId, lines: &CartLines) {
         match self.orders.entry(order) {
-            Entry::Occupied(mut known) => known.get_mut().1 += 1,
+            Entry::Occupied(mut known) => known.get_mut().requests += 1,
             Entry::Vacant(new) => {
-                new.insert((lines.clone(), 1));
+                new.insert(Promised { lines: lines.clone(), requests: 1, is_shown: false });
                 for line in lines.as_slice() {
                     *self.units.entry(line.sku.clone()).or_default() +=
                         i64::from(line.quantity.get());
@@ -80,11 +95,24 @@ impl Promises {
 
     fn end(&mut self, order: OrderId) {
         let Entry::Occupied(mut known) = self.orders.entry(order) else { return };
-        known.get_mut().1 -= 1;
-        if known.get().1 > 0 {
+        known.get_mut().requests -= 1;
+        if known.get().requests > 0 {
             return;
         }
-        let (lines, _) = known.remove();
+        let promised = known.remove();
+        if !promised.is_shown {
+            self.take_back(&promised.lines);
+        }
+    }
+
+    fn show(&mut self, order: OrderId) {
+        let Some(promised) = self.orders.get_mut(&order).filter(|it| !it.is_shown) else { return };
+        promised.is_shown = true;
+        let lines = promised.lines.clone();
+        self.take_back(&lines);
+    }
+
+    fn take_back(&mut self, lines: &CartLines) {
         for line in lines.as_slice() {
             if let Entry::Occupied(mut promised) = self.units.entry(line.sku.clone()) {
                 *promised.get_mut() -= i64::from(line.quantity.get());
@@ -136,8 +164,17 @@ mod tests {
         order: OrderId,
         lines: &CartLines,
     ) -> Result<Admitted, Refusal> {
+        admit_from(stock(), admission, order, lines)
+    }
+
+    fn admit_from(
+        stock: BTreeMap<Sku, StockLine>,
+        admission: &Admission,
+        order: OrderId,
+        lines: &CartLines,
+    ) -> Result<Admitted, Refusal> {
         let decide = |stock: &mut _| allocate(lines, None, stock);
-        admission.admit(order, lines, stock(), decide).map(|(_, admitted)| admitted)
+        admission.admit(order, lines, stock, decide).map(|(_, admitted)| admitted)
     }
 
     #[test]
@@ -163,6 +200,25 @@ mod tests {
         drop(again);
         assert!(admit(&admission, order(2), &cart(&[("mug", 1)])).is_ok());
         assert!(admission.promises().units.is_empty());
+    }
+
+    /// A request that is slow to be answered keeps nobody from the last unit.
+    #[test]
+    fn units_that_the_snapshot_lacks_already_are_not_promised_as_well() {
+        let (admission, one) = (Admission::default(), cart(&[("mug", 1)]));
+        let slow: Vec<_> =
+            (0..4).map(|n| admit(&admission, order(n), &one).ok().unwrap()).collect();
+        let mut held = stock();
+        held.get_mut(&"mug".parse::<Sku>().unwrap()).unwrap().available = 1;
+        assert!(admit_from(held.clone(), &admission, order(9), &one).is_err());
+        (0..4).for_each(|n| admission.shown(order(n)));
+        admission.shown(order(0));
+        let last = admit_from(held.clone(), &admission, order(9), &one).ok().unwrap();
+        assert!(admit_from(held.clone(), &admission, order(10), &one).is_err());
+        drop(slow);
+        assert!(admit_from(held, &admission, order(10), &one).is_err(), "taken back once");
+        drop(last);
+        assert!(admission.promises().units.is_empty() && admission.promises().orders.is_empty());
     }
 
     #[test]

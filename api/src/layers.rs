@@ -165,15 +165,3 @@ fn without_length(mut response: Response) -> Response {
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response
 }
-
-/// Sheds load: beyond this many requests at once, the rest is told to come back.
-pub async fn shed(
-    State(slots): State<std::sync::Arc<tokio::sync::Semaphore>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match slots.try_acquire() {
-        Ok(_slot) => next.run(request).await,
-        Err(_none_left) => Problem::new(Kind::Overloaded).retry_after(1).into_response(),
-    }
-}

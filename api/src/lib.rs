@@ -17,6 +17,7 @@ mod metrics;
 #[cfg(test)]
 mod openapi;
 mod operator;
+mod overload;
 mod pages;
 mod problem;
 mod products;
@@ -41,12 +42,14 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    addresses::ClientAddresses, app::App, connections::Limits, pages::CardScript,
-    proxies::TrustedProxies, temporal::Temporal,
+    addresses::ClientAddresses,
+    app::App,
+    connections::Limits,
+    overload::{Gate, Pace},
+    pages::CardScript,
+    proxies::TrustedProxies,
+    temporal::Temporal,
 };
-
-/// Requests under way at once, at the most, on one listener.
-const AT_ONCE: usize = 4_096;
 
 /// Looks at Temporal for the memo of an order that can't be had, under way at once: asking Temporal
 /// for everybody would cost it more than the orders that can be had.
@@ -176,8 +179,9 @@ async fn serve_both(
     let addresses = Addresses { shop: shop.local_addr()?, operator: operator.local_addr()? };
     let app = app(&shared, settings, model, client, tokens, addresses, stop.clone()).await?;
     ready(addresses);
-    let shop_app = with_layers(shop_router(&app.public_url), app.clone());
-    let operator_app = with_layers(operator::router(&app), app);
+    let (shop_gate, operator_gate) = (Gate::at_pace(Pace::watch()), Gate::of_number());
+    let shop_app = with_layers(shop_router(&app.public_url), shop_gate, app.clone());
+    let operator_app = with_layers(operator::router(&app), operator_gate, app);
     let limits = Limits::of_this_process();
     tokio::join!(
         connections::serve(shop, shop_app, limits.clone(), stop.clone()),
@@ -213,6 +217,9 @@ async fn app(
         Some(_) => shared.public_url(),
         None => format!("http://{}", addresses.shop),
     };
+    let admission = admission::Admission::default();
+    let shown = admission.clone();
+    model.hub.tell_of_shown(move |order| shown.shown(order));
     Ok(App(Arc::new(app::Shared {
         refusals: refusals::Refusals::start(model.pool.clone()),
         analytics_limits: analytics::Limits::default(),
@@ -220,7 +227,7 @@ async fn app(
         namespace: client.options().namespace.clone(),
         temporal: Temporal(client),
         turns: turns::Turns::default(),
-        admission: admission::Admission::default(),
+        admission,
         addresses: ClientAddresses::new(address_key),
         memo_turns: Semaphore::new(MEMO_TURNS),
         pages: pages::Pages::default(),
@@ -262,15 +269,15 @@ fn shop_router(public_url: &str) -> Router<App> {
         .merge(stock_check::router())
         .merge(webhooks::router())
         .merge(analytics::router())
-        .merge(health::router())
         .merge(pages::router(public_url))
         .merge(pages::description(include_str!("../openapi/shopper.json")))
 }
 
-fn with_layers(router: Router<App>, app: App) -> Router {
-    let slots = Arc::new(Semaphore::new(AT_ONCE));
+fn with_layers(router: Router<App>, gate: Gate, app: App) -> Router {
     router
-        .route_layer(from_fn_with_state(slots, layers::shed))
+        .route_layer(from_fn_with_state(gate, overload::shed))
+        // Whoever is too busy is alive all the same: ended for it, it would be busier when it is back.
+        .merge(health::router())
         .layer(from_fn_with_state(app.stop.clone(), layers::outermost))
         .with_state(app)
 }

@@ -12,6 +12,5 @@ mod machine;
 mod product;
 mod report;
 mod statements;
-mod wire;
 mod worker;
 mod world;

@@ -62,9 +62,11 @@ fn tell_at_once(model: ReadModel) -> ChangeSink {
             model.catalogue.stock_changed(&level.sku, level.available(), level.version);
         }
         for order in changes.held {
+            model.hub.order_shown(order.order_id);
             model.hub.order_written(just_held(order));
         }
         for order in changes.orders {
+            model.hub.order_shown(order);
             model.hub.order_changed(order);
         }
     })

@@ -138,6 +138,9 @@ async fn look(model: &ReadModel, position: &mut Position) -> Result<(), ReadErro
         let skus: Vec<_> = skus.into_iter().collect();
         model.catalogue.refresh(&model.pool, &skus).await?;
     }
+    for order in orders {
+        model.hub.order_shown(OrderId(order));
+    }
     *position = next;
     Ok(())
 }

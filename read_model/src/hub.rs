@@ -1,6 +1,6 @@
 //! Who waits for which order to change.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use domain::OrderId;
@@ -12,6 +12,7 @@ use crate::StoredOrder;
 #[derive(Default)]
 pub struct Hub {
     waiting: DashMap<OrderId, watch::Sender<News>>,
+    shown: OnceLock<Box<dyn Fn(OrderId) + Send + Sync>>,
 }
 
 /// What is known of an order without asking Postgres.
@@ -59,6 +60,18 @@ impl Hub {
                 news.changes += 1;
                 news.written = Some(Arc::new(order));
             });
+        }
+    }
+
+    /// Has `tell` be told of every order whose change the catalogue has; the first one that asks is.
+    pub fn tell_of_shown(&self, tell: impl Fn(OrderId) + Send + Sync + 'static) {
+        drop(self.shown.set(Box::new(tell)));
+    }
+
+    /// Says that the catalogue has the stock as `order` has left it.
+    pub fn order_shown(&self, order: OrderId) {
+        if let Some(tell) = self.shown.get() {
+            tell(order);
         }
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use system_tests::{Chance, Reply, Shopper, http_client, on_the_wire};
+use system_tests::{Chance, Reply, Shopper, Told, http_client, on_the_wire};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -13,7 +13,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{report::Report, told::Told};
+use crate::report::Report;
 
 /// How long an answer is waited for.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(8);

@@ -11,14 +11,13 @@ mod report;
 mod servers;
 mod shop;
 mod stories;
-mod told;
 mod verdict;
 
 use std::{collections::BTreeMap, env, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
-use system_tests::{Chance, Servers};
+use system_tests::{Books, Chance, PRICE, Servers, Told};
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -29,8 +28,6 @@ use crate::{
     report::{Replay, Report},
     shop::Shop,
     stories::Regular,
-    told::Told,
-    verdict::PRICE,
 };
 
 /// Products, the first of which are wanted more than there is of them.
@@ -139,7 +136,8 @@ async fn look(
     report: &Report,
 ) -> anyhow::Result<Vec<serde_json::Value>> {
     shop.is_ready().await?;
-    let reader = Reader { shop, temporal: shop.temporal().await?, stocked };
+    let books = Books::new(shop.operator.clone(), shop.sandbox_url().to_owned());
+    let reader = Reader { shop, books, temporal: shop.temporal().await?, stocked };
     for open in reader.rests().await? {
         report.broken(&format!("not at rest: {open}"));
     }

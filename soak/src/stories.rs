@@ -4,14 +4,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use system_tests::{Chance, Shopper};
+use system_tests::{Chance, Shopper, Told};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
     buyer::{Buyer, WalkedAway},
     report::Report,
-    told::Told,
 };
 
 const CARD: &str = "pm_card_visa";

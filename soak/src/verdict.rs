@@ -1,20 +1,9 @@
-//! What has to be true when all is over: what shoppers were told, what operators see, what the
-//! provider's books say, and what the database holds agree.
+//! What has to be true when all is over, of everything that a soak has shaken.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use anyhow::Context;
 use serde_json::Value;
-use system_tests::assert_invariants_of;
+use system_tests::{Told, broken_invariants, verdict_on};
 
-use crate::{
-    quiet::Reader,
-    report::Report,
-    told::{OPEN, Told, may_follow},
-};
-
-/// What a unit of each product costs, in minor units.
-pub const PRICE: i64 = 1_200;
+use crate::{quiet::Reader, report::Report};
 
 /// Looks at everything; answers what is known of the orders that something is wrong with.
 pub async fn reach(
@@ -22,148 +11,22 @@ pub async fn reach(
     told: &[Told],
     report: &Report,
 ) -> anyhow::Result<Vec<Value>> {
-    let found: BTreeMap<String, String> = reader.orders("").await?;
-    let ours: BTreeSet<String> = told.iter().map(|told| told.order_id.to_string()).collect();
-    for stranger in found.keys().filter(|id| !ours.contains(*id)) {
-        report.broken(&format!("order {stranger} is nobody's"));
+    let verdict = verdict_on(&reader.books, told, reader.stocked).await?;
+    for (state, many) in &verdict.ended {
+        report.count(&format!("orders that ended {state}"), *many);
     }
-    let ledger = reader.ledger().await?;
-    let mut wrong = Vec::new();
-    let mut sold: BTreeMap<&str, i64> = BTreeMap::new();
-    for told in told {
-        let id = told.order_id.to_string();
-        let order = reader.order(&id).await?;
-        let payments: Vec<_> =
-            ledger.iter().filter(|intent| intent["order_id"] == *id).cloned().collect();
-        let state = order.as_ref().and_then(|order| order["state"].as_str());
-        report.count(&format!("orders that ended {}", state.unwrap_or("nowhere")), 1);
-        if state == Some("paid") {
-            for (sku, quantity) in &told.lines {
-                *sold.entry(sku).or_default() += i64::from(*quantity);
-            }
-        }
-        let broken = Case { told, order: order.as_ref(), payments: &payments }.broken();
-        for what in &broken {
-            report.broken(&format!("{} ({id}): {what}", told.label));
-        }
-        if !broken.is_empty() {
-            wrong.push(serde_json::json!({
-                "told": format!("{told:?}"), "order": order, "payments": payments,
-            }));
-        }
+    for broken in &verdict.broken {
+        report.broken(broken);
     }
-    for intent in &ledger {
-        if intent["order_id"].as_str().is_none_or(|id| !ours.contains(id)) {
-            report.broken(&format!("payment of nobody's order: {intent}"));
-        }
-    }
-    stock(reader, &sold, report).await?;
     workflows(reader, report).await?;
-    database(reader, report).await;
-    reconciliation(reader, report).await?;
-    Ok(wrong)
-}
-
-/// One order: what was told of it, what it is, and what was paid for it.
-struct Case<'a> {
-    told: &'a Told,
-    order: Option<&'a Value>,
-    payments: &'a [Value],
-}
-
-impl Case<'_> {
-    fn broken(&self) -> Vec<String> {
-        let mut broken = self.told.contradictions.clone();
-        match self.order {
-            Some(order) => self.told_the_truth(order, &mut broken),
-            None if self.told.acknowledged => broken.push("acknowledged, and lost".to_owned()),
-            None => {}
-        }
-        self.paid_for(&mut broken);
-        broken
+    let shop = reader.shop;
+    if let Some(said) = broken_invariants(shop.database_url(), shop.sandbox_url()).await {
+        report.broken(&format!("the database: {said}"));
     }
-
-    fn told_the_truth(&self, order: &Value, broken: &mut Vec<String>) {
-        let Told { settled, refusal, unanswered, tried_to_pay, called_off, .. } = self.told;
-        let state = order["state"].as_str().unwrap_or_default();
-        if OPEN.contains(&state) {
-            broken.push(format!("still {state}"));
-        }
-        if let Some(settled) = settled.as_deref().filter(|settled| !may_follow(settled, state)) {
-            broken.push(format!("told {settled}, and it is {state}"));
-        }
-        // A PUT that nobody heard the answer of may have come after the one that was refused.
-        if refusal.is_some() && !unanswered && state != "refused" {
-            broken.push(format!("told out of stock, and it is {state}"));
-        }
-        if matches!(state, "confirmed" | "paid") && !tried_to_pay {
-            broken.push("bought by somebody who did not pay".to_owned());
-        }
-        if state == "cancelled" && !called_off {
-            broken.push("cancelled by nobody".to_owned());
-        }
-        if state == "payment_failed" {
-            broken.push("its authorization can't have run out".to_owned());
-        }
-        let asked: BTreeMap<_, _> =
-            self.told.lines.iter().map(|(sku, quantity)| (sku.as_str(), *quantity)).collect();
-        let has = |line: &Value| {
-            let quantity = line["quantity"].as_u64().and_then(|it| u32::try_from(it).ok());
-            line["sku"].as_str().is_some_and(|sku| asked.get(sku).copied() == quantity)
-        };
-        let lines = order["lines"].as_array().map_or(&[][..], Vec::as_slice);
-        if state != "refused" && (lines.len() != asked.len() || !lines.iter().all(has)) {
-            broken.push(format!("asked for {asked:?}, and has {}", order["lines"]));
-        }
+    for found in reader.books.reconcile().await? {
+        report.broken(&found);
     }
-
-    /// A paid order has one payment that was captured, once and in full; every other has no money.
-    fn paid_for(&self, broken: &mut Vec<String>) {
-        let state = self.order.and_then(|order| order["state"].as_str());
-        let number = |intent: &Value, name: &str| intent[name].as_i64().unwrap_or(i64::MIN);
-        let captured: Vec<_> =
-            self.payments.iter().filter(|it| number(it, "captured") != 0).collect();
-        let kept: i64 =
-            self.payments.iter().map(|it| number(it, "captured") - number(it, "refunded")).sum();
-        let owed: i64 =
-            self.told.lines.iter().map(|(_, quantity)| i64::from(*quantity) * PRICE).sum();
-        if state == Some("paid") {
-            if captured.len() != 1 || kept != owed || number(captured[0], "captured") != owed {
-                broken.push(format!("paid, {owed} owed, and the provider has {:?}", self.payments));
-            }
-        } else if kept != 0 {
-            broken.push(format!("not paid, and the provider has {:?}", self.payments));
-        }
-        if self.payments.len() > 1 {
-            broken.push(format!("more than one payment: {:?}", self.payments));
-        }
-        for intent in self.payments {
-            if number(intent, "amount_capturable") != 0 {
-                broken.push(format!("an authorization is left: {intent}"));
-            }
-        }
-    }
-}
-
-/// No unit was sold twice, and none is held.
-async fn stock(
-    reader: &Reader<'_>,
-    sold: &BTreeMap<&str, i64>,
-    report: &Report,
-) -> anyhow::Result<()> {
-    for (sku, stocked) in reader.stocked {
-        let stock = reader.get(&format!("/v1/stock/{sku}")).await?;
-        let number = |name: &str| stock[name].as_i64().unwrap_or(i64::MIN);
-        let bought = sold.get(sku.as_str()).copied().unwrap_or_default();
-        let is = (number("on_hand"), number("available"), number("held"), number("sold"));
-        let has_to_be = (*stocked, stocked - bought, 0, bought);
-        if is != has_to_be || bought > *stocked {
-            report.broken(&format!(
-                "stock of {sku} (on hand, available, held, sold) is {is:?}, has to be {has_to_be:?}"
-            ));
-        }
-    }
-    Ok(())
+    Ok(verdict.wrong)
 }
 
 /// No workflow ended in another way than by coming to its end.
@@ -173,111 +36,4 @@ async fn workflows(reader: &Reader<'_>, report: &Report) -> anyhow::Result<()> {
         report.broken(&format!("workflow {workflow} did not end well"));
     }
     Ok(())
-}
-
-/// Reconciliation has nothing to do, and no earlier one had.
-async fn reconciliation(reader: &Reader<'_>, report: &Report) -> anyhow::Result<()> {
-    let audit = reader.get("/v1/audit").await?;
-    for change in audit["changes"].as_array().context("the audit")? {
-        if change["kind"] == "repair" {
-            report.broken(&format!("reconciliation put right {change}"));
-        }
-    }
-    for finding in reader.reconcile().await? {
-        report.broken(&format!("reconciliation has to put right {finding}"));
-    }
-    Ok(())
-}
-
-/// What system tests ask of every shop.
-async fn database(reader: &Reader<'_>, report: &Report) {
-    let (url, sandbox) = (reader.shop.database_url(), reader.shop.sandbox_url());
-    let (url, sandbox) = (url.to_owned(), sandbox.to_owned());
-    let asserted = tokio::spawn(async move {
-        let database = sqlx::PgPool::connect(&url).await.expect("Postgres is well");
-        assert_invariants_of(&database, &sandbox).await;
-    });
-    if let Err(error) = asserted.await {
-        let panic = error.try_into_panic().ok();
-        let said = panic.as_ref().and_then(|panic| {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            text.or_else(|| panic.downcast_ref::<String>().cloned())
-        });
-        report.broken(&format!("the database: {}", said.unwrap_or_default()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use uuid::Uuid;
-
-    use super::*;
-
-    /// Two units, paid for.
-    fn told() -> Told {
-        let mut told = Told::new("a test".to_owned(), Uuid::nil(), vec![("mug".to_owned(), 2)]);
-        told.acknowledged = true;
-        told.tried_to_pay = true;
-        told
-    }
-
-    fn order(state: &str, quantity: u32) -> Value {
-        json!({"state": state, "lines": [{"sku": "mug", "quantity": quantity}]})
-    }
-
-    fn payment(captured: i64, refunded: i64, capturable: i64) -> Value {
-        json!({"captured": captured, "refunded": refunded, "amount_capturable": capturable})
-    }
-
-    fn broken(told: &Told, order: Option<Value>, payments: &[Value]) -> usize {
-        Case { told, order: order.as_ref(), payments }.broken().len()
-    }
-
-    #[test]
-    fn what_is_as_it_has_to_be_is_no_violation() {
-        let paid = [payment(2 * PRICE, 0, 0)];
-        assert_eq!(broken(&told(), Some(order("paid", 2)), &paid), 0);
-        let given_back = [payment(2 * PRICE, 2 * PRICE, 0)];
-        assert_eq!(broken(&told(), Some(order("expired", 2)), &given_back), 0);
-        let unheard = Told { acknowledged: false, ..told() };
-        assert_eq!(broken(&unheard, None, &[]), 0);
-    }
-
-    #[test]
-    fn money_that_is_not_as_the_order_says_is_found() {
-        let cases = [
-            ("paid", vec![]),
-            ("paid", vec![payment(PRICE, 0, 0)]),
-            ("paid", vec![payment(2 * PRICE, PRICE, 0)]),
-            ("paid", vec![payment(2 * PRICE, 0, 0), payment(0, 0, 0)]),
-            ("expired", vec![payment(2 * PRICE, 0, 0)]),
-            ("expired", vec![payment(0, 0, 2 * PRICE)]),
-        ];
-        for (state, payments) in cases {
-            assert_eq!(
-                broken(&told(), Some(order(state, 2)), &payments),
-                1,
-                "{state} {payments:?}"
-            );
-        }
-        let twice = [payment(2 * PRICE, 0, 0), payment(2 * PRICE, 0, 0)];
-        assert!(broken(&told(), Some(order("paid", 2)), &twice) > 0);
-    }
-
-    #[test]
-    fn what_was_told_and_did_not_stay_true_is_found() {
-        assert_eq!(broken(&told(), None, &[]), 1, "acknowledged, and lost");
-        assert_eq!(broken(&told(), Some(order("paying", 2)), &[]), 1, "not ended");
-        assert_eq!(broken(&told(), Some(order("expired", 1)), &[]), 1, "another quantity");
-        assert_eq!(broken(&told(), Some(order("cancelled", 2)), &[]), 1, "by nobody");
-        let settled = |state: &str| Told { settled: Some(state.to_owned()), ..told() };
-        assert_eq!(broken(&settled("confirmed"), Some(order("expired", 2)), &[]), 1);
-        assert_eq!(broken(&settled("expired"), Some(order("expired", 2)), &[]), 0);
-        let refused = Told { refusal: Some("out-of-stock".to_owned()), ..told() };
-        assert_eq!(broken(&refused, Some(order("expired", 2)), &[]), 1);
-        let not_paid_for = Told { tried_to_pay: false, ..told() };
-        let paid = [payment(2 * PRICE, 0, 0)];
-        assert_eq!(broken(&not_paid_for, Some(order("paid", 2)), &paid), 1);
-    }
 }

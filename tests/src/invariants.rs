@@ -35,6 +35,21 @@ pub async fn assert_invariants_of(database: &PgPool, sandbox_url: &str) {
     assert_money_agrees(database, &ledger).await;
 }
 
+/// The same, for somebody who goes on: what is not as it has to be, if anything is.
+pub async fn broken_invariants(database_url: &str, sandbox_url: &str) -> Option<String> {
+    let (database_url, sandbox_url) = (database_url.to_owned(), sandbox_url.to_owned());
+    let asserted = tokio::spawn(async move {
+        let database = PgPool::connect(&database_url).await.expect("Postgres is well");
+        assert_invariants_of(&database, &sandbox_url).await;
+    });
+    let panic = asserted.await.err()?.try_into_panic().ok();
+    let said = panic.as_ref().and_then(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+    });
+    Some(said.unwrap_or_default())
+}
+
 /// `held` is the sum of open holds, `sold` of committed ones, nothing is negative or oversold.
 async fn assert_stock_adds_up(database: &PgPool) {
     let rows = sqlx::query(

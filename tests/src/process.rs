@@ -84,6 +84,12 @@ impl Process {
         found.unwrap_or_else(|| panic!("no {name} in '{}'", self.listening)).to_owned()
     }
 
+    /// Its id, as proc(5) has it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as a power cut would: SIGKILL.
     pub fn kill(mut self) {
         self.end();

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
-    Operator, Process, Servers, Shopper, Stop, eventually, http_client,
+    Operator, PRICE, Process, Servers, Shopper, Stop, eventually, http_client,
     process::{Program, run_to_end},
 };
 
@@ -147,6 +147,16 @@ impl Shop {
         own.chain(further.iter().cloned()).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
+    /// The ids of the processes that the product and the sandbox run as, by name.
+    #[must_use]
+    pub fn process_ids(&self) -> Vec<(&'static str, u32)> {
+        let processes = [("shop", &self.api), ("worker", &self.worker), ("sandbox", &self.sandbox)];
+        let id = |(name, process): (_, &Mutex<Option<Process>>)| {
+            lock(process).as_ref().map(|process| (name, process.id()))
+        };
+        processes.into_iter().filter_map(id).collect()
+    }
+
     /// A shopper with an order id and a secret of their own.
     #[must_use]
     pub fn shopper(&self) -> Shopper {
@@ -174,7 +184,7 @@ impl Shop {
     pub async fn product(&self, units: i64) -> String {
         let sku = format!("sku-{}", &Uuid::new_v4().simple().to_string()[..12]);
         let operator = self.operator();
-        operator.put_product(&sku, 1_200).await;
+        operator.put_product(&sku, PRICE).await;
         if units > 0 {
             operator.adjust_stock(&sku, units).await;
         }

@@ -29,7 +29,8 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     // Every crate's unit tests stand on it.
     ("fuzz", &[]),
     // Looks at all of it from outside.
-    ("soak", &["domain", "startup", "system-tests"]),
+    ("soak", &["startup", "system-tests"]),
+    ("load", &["startup", "system-tests"]),
     // These two look at all of it.
     ("bench", EVERYTHING),
     ("system-tests", EVERYTHING),

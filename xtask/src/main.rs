@@ -8,6 +8,7 @@ mod check;
 mod children;
 mod cluster;
 mod fuzz;
+mod load;
 mod places;
 mod ports;
 mod prepare;
@@ -50,6 +51,8 @@ enum Command {
     Bench(bench::Options),
     /// Shakes a shop with faults for a while, and checks what came of every order.
     Soak(soak::Options),
+    /// Lets virtual shoppers by the thousand into a shop, and checks what came of every order.
+    Load(load::Options),
     /// Feeds bad input to every parser at the door, and to a shop and a sandbox that run.
     Fuzz(fuzz::Options),
     /// Regenerates .sqlx after a change of SQL.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Load(options) => load::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Prepare => prepare::run(),
     };

@@ -65,7 +65,6 @@ pub fn guarded() -> Router<App> {
 /// What takes none.
 pub fn open() -> Router<App> {
     Router::new()
-        .merge(crate::health::router())
         .merge(pages::explanations())
         .merge(pages::description(include_str!("../../openapi/operator.json")))
         .route("/metrics", get(metrics))

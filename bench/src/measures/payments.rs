@@ -6,7 +6,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use hmac::{Hmac, Mac};
 use serde_json::json;
 use sha2::Sha256;
-use system_tests::Shopper;
+use system_tests::{
+    Shopper,
+    kept_alive::{Request, Wire},
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -15,7 +18,6 @@ use crate::{
     product::Product,
     report::{Report, p50_ms, progress},
     statements::Statements,
-    wire::{Request, Wire},
     world::World,
 };
 

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use system_tests::kept_alive::{Request, Wire};
 use tokio::task::JoinSet;
 
 use super::Options;
 use crate::{
     report::{Report, median, p50_ms},
-    wire::{Request, Wire},
     world::World,
 };
 

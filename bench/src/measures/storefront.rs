@@ -7,12 +7,12 @@ use anyhow::Context;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
+use system_tests::kept_alive::Request;
 use tokio::process::Command;
 
 use super::{Options, reads};
 use crate::{
     report::{Report, median, progress},
-    wire::Request,
     world::World,
 };
 

@@ -1,8 +1,9 @@
 //! What a shopper was told of an order, to be held against what became of it.
 
 use serde_json::Value;
-use system_tests::Reply;
 use uuid::Uuid;
+
+use crate::Reply;
 
 /// An order, as its shopper knows it.
 #[derive(Clone, Debug)]
@@ -34,15 +35,18 @@ pub struct Told {
 pub const OPEN: [&str; 5] = ["reserving", "awaiting_payment", "paying", "confirmed", "closing"];
 
 /// Whether a shopper who was told `earlier` may find `later`.
+#[must_use]
 pub fn may_follow(earlier: &str, later: &str) -> bool {
     match earlier {
-        // No soak lets an authorization run out: what is confirmed is captured.
+        // Nobody waits until an authorization runs out: what is confirmed is captured.
         "confirmed" => matches!(later, "confirmed" | "paid"),
         end => later == end,
     }
 }
 
 impl Told {
+    /// An order of which nothing was told yet.
+    #[must_use]
     pub const fn new(label: String, order_id: Uuid, lines: Vec<(String, u32)>) -> Self {
         Self {
             label,
@@ -95,6 +99,7 @@ impl Told {
     }
 
     /// Whether the shopper knows how it ended.
+    #[must_use]
     pub fn knows_the_end(&self) -> bool {
         self.settled.as_deref().is_some_and(|state| state != "confirmed")
     }

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 /// Our crates, and which others of ours each may name in its manifest.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("workflows", &["domain"]),
     ("activities", &["domain", "failpoints", "workflows"]),

@@ -63,12 +63,13 @@ pub async fn put(
         access,
         client,
     };
-    // A task of its own: a client that hangs up can't leave half of this undone.
-    let answered = tokio::spawn(async move {
-        let answer = tokio::time::timeout(PATIENCE, start_or_find(&app, asked)).await;
-        answer.unwrap_or_else(|_| Err(Problem::new(Kind::Overloaded).retry_after(2)))
-    });
-    let mut response = answered.await.map_err(|_| Problem::new(Kind::Internal))??;
+    // A task of its own: a client that hangs up can't leave half of this undone, and one that is not
+    // waited for any longer keeps what it was promised until its outcome is known.
+    let answered = tokio::spawn(async move { start_or_find(&app, asked).await });
+    let answered = tokio::time::timeout(PATIENCE, answered)
+        .await
+        .map_err(|_| Problem::new(Kind::Overloaded).retry_after(2))?;
+    let mut response = answered.map_err(|_| Problem::new(Kind::Internal))??;
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

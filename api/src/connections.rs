@@ -81,16 +81,17 @@ impl Limits {
 
 /// Serves one listener until `stop` and the last call; then what is under way may finish.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
-    let connections = GracefulShutdown::new();
+    let (connections, closing) = (GracefulShutdown::new(), CancellationToken::new());
     let last_call = async {
         stop.cancelled().await;
         sleep(LAST_CALL).await;
     };
     tokio::select! {
         () = last_call => {}
-        () = accept(&listener, &app, &limits, &connections) => {}
+        () = accept(&listener, &app, &limits, &connections, &closing) => {}
     }
     drop(listener);
+    closing.cancel();
     drop(timeout(TO_FINISH, connections.shutdown()).await);
 }
 
@@ -99,13 +100,15 @@ async fn accept(
     app: &Router,
     limits: &Limits,
     connections: &GracefulShutdown,
+    closing: &CancellationToken,
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let place = limits.take_place();
                 let head_within = if place.is_some() { limits.head_within } else { REFUSED_WITHIN };
-                let connection = Connection { peer, app: app.clone(), place, head_within };
+                let (app, closing) = (app.clone(), closing.clone());
+                let connection = Connection { peer, app, place, head_within, closing };
                 tokio::spawn(connection.serve(stream, connections.watcher()));
             }
             Err(error) if error.raw_os_error().is_some_and(is_of_one_connection) => {}
@@ -130,15 +133,18 @@ struct Connection {
     app: Router,
     place: Option<OwnedSemaphorePermit>,
     head_within: Duration,
+    /// Cancelled when nobody is waited for any more who has not begun to ask.
+    closing: CancellationToken,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, connections: Watcher) {
-        let Self { peer, app, place, head_within } = self;
+        let Self { peer, app, place, head_within, closing } = self;
         // What is written is whole: an answer, or an event that somebody waits for.
         drop(stream.set_nodelay(true));
         let mut begins = [0; HTTP2.len()];
-        let Ok(Ok(_)) = timeout(head_within, stream.peek(&mut begins)).await else { return };
+        let begun = timeout(head_within, stream.peek(&mut begins));
+        let Some(Ok(Ok(_))) = closing.run_until_cancelled(begun).await else { return };
         let app = place.is_some().then_some(app);
         let service =
             TowerToHyperService::new(service_fn(move |request| answer(app.clone(), peer, request)));
@@ -192,11 +198,14 @@ mod tests {
 
     impl Server {
         async fn with_places(places: usize) -> Self {
+            Self::open(places, Duration::from_millis(500)).await
+        }
+
+        async fn open(places: usize, head_within: Duration) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let stop = CancellationToken::new();
             let router = Router::new().route("/", get(async || "here"));
-            let head_within = Duration::from_millis(500);
             let limits = Limits { places: Arc::new(Semaphore::new(places)), head_within };
             let served = tokio::spawn(serve(listener, router, limits, stop.clone()));
             Self { address, stop, served }
@@ -249,13 +258,17 @@ mod tests {
 
     #[tokio::test]
     async fn an_idle_connection_may_ask_once_more_when_the_server_stops() {
-        let server = Server::with_places(3).await;
+        let server = Server::open(3, HEAD_WITHIN).await;
+        let _says_nothing = server.told("").await;
         let mut idle = server.told(ASKED).await;
         idle.read_exact(&mut [0; 12]).await.unwrap();
         server.stop.cancel();
         idle.write_all(ASKED.as_bytes()).await.unwrap();
         assert_eq!(rest(idle).await.matches("here").count(), 2);
-        server.served.await.unwrap();
+        timeout(TO_FINISH / 2, server.served)
+            .await
+            .expect("a silent one is not waited for")
+            .unwrap();
         assert!(TcpStream::connect(server.address).await.is_err());
     }
 }

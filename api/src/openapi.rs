@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use axum::Router;
 use serde_json::Value;
 
-use crate::{app::App, operator, pages, problem::Kind, shop_router};
+use crate::{app::App, health, operator, pages, problem::Kind, shop_router};
 
 const SHOPPER: &str = include_str!("../openapi/shopper.json");
 const OPERATOR: &str = include_str!("../openapi/operator.json");
@@ -86,11 +86,12 @@ fn every_operation_is_a_route_and_every_route_an_operation() {
     };
     let mut others = routes(&pages::router("http://shop.example"));
     others.extend(routes(&pages::description("{}")));
-    let mut shop = routes(&shop_router("http://shop.example"));
+    let mut shop = routes(&shop_router("http://shop.example").merge(health::router()));
     shop.retain(|route| !others.contains(route));
     assert_eq!(operations(&shopper), shop);
 
-    let mut operators = routes(&operator::guarded().merge(operator::open()));
+    let both = operator::guarded().merge(operator::open());
+    let mut operators = routes(&both.merge(health::router()));
     operators.retain(|route| !others.contains(route));
     assert_eq!(operations(&operator), operators);
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isAccessible } from "../accessible.mjs";
-import { open } from "../browser.mjs";
+import { eventually, open, shop } from "../browser.mjs";
 import { product, stock } from "../operator.mjs";
 import { add, goToTheTill, isHeld, isPaid, keptCart, keptOrder, pay } from "../shopper.mjs";
 
@@ -33,7 +33,9 @@ test("a hold that ended while the page was closed leaves the cart, and the till 
   await add(page, mug);
   await goToTheTill(page);
   await page.goto("about:blank");
-  await page.waitForTimeout(15_000);
+  const available = async () => (await (await fetch(`${shop}/v1/products/${mug.sku}`)).json()).available;
+  await eventually("it is held", async () => await available() === 0);
+  await eventually("the hold ends", async () => await available() === 1, 60_000);
   await page.goto("/cart");
   assert.deepEqual(await keptCart(page), { [mug.sku]: 1 });
   await page.getByRole("link", { name: "Checkout" }).click();

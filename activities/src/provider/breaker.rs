@@ -20,8 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How far apart those come back that were sent away.
 const SPACING: Duration = Duration::from_millis(100);
-/// How long they stay away at the most, however many they are.
-const LONGEST_AWAY: Duration = Duration::from_secs(30);
+/// How long they stay away at the most, however many they are, but for their jitter.
+const LONGEST_AWAY: Duration = Duration::from_secs(20);
 
 /// The circuit of all calls of a process.
 #[derive(Debug, Default)]
@@ -160,7 +160,7 @@ mod tests {
         let mut circuit = opened(now);
         let away: Vec<_> = (0..1_000).map(|_| circuit.admit(now, LIMIT).unwrap_err()).collect();
         assert_eq!(away[..3], [FIRST_PAUSE, FIRST_PAUSE + SPACING, FIRST_PAUSE + SPACING * 2]);
-        assert_eq!(away[200], FIRST_PAUSE + SPACING * 200);
+        assert_eq!(away[150], FIRST_PAUSE + SPACING * 150);
         assert_eq!(away[999], LONGEST_AWAY, "however many they are");
         let later = now + LONGEST_AWAY * 2;
         circuit.report(later, false);

@@ -38,7 +38,7 @@ const ALARMING: [&str; 2] = ["53", "58"];
 /// event has, by `increase()`, not grown.
 pub fn describe() {
     describe_counter!(CHECKOUTS, "Checkouts that came to an end, by how.");
-    describe_counter!(FUNNEL, "Steps that shoppers took towards a paid order, each order once.");
+    describe_counter!(FUNNEL, "Steps that shoppers took towards a paid order, each once.");
     describe_histogram!(HOLD_AGE, "How long units were held, by what ended it.");
     describe_counter!(ATTEMPTS, "Attempts to pay that came to a result.");
     describe_counter!(CHALLENGES, "Attempts to pay that the shopper's bank asked about.");
@@ -74,7 +74,7 @@ pub fn describe() {
     circuit_is_open(false);
 }
 
-/// Counts what committed transactions made of orders.
+/// Counts what a committed transaction made of orders.
 pub fn count(changes: &Changes) {
     let held = u64::try_from(changes.held.len()).unwrap_or(u64::MAX);
     counter!(FUNNEL, "step" => "stock_held").increment(held);

@@ -20,6 +20,7 @@ pub use self::limits::Limits;
 use crate::{
     app::App,
     body::{LARGEST_BODY, Reader, media_type, parse, plain_text, read_up_to},
+    metrics::count_reported,
     problem::{Answer, Kind, Problem},
 };
 
@@ -61,9 +62,7 @@ async fn report(
     app.analytics_limits.admit_events(&session, events.len())?;
     count("kept", events.len());
     count("refused", errors.len());
-    for kind in appends::keep_analytics(&app.model.pool, events).await? {
-        metrics::counter!("holdfast_funnel_steps_total", "step" => kind).increment(1);
-    }
+    count_reported(appends::keep_analytics(&app.model.pool, events).await?);
     // What was well formed is kept all the same, and is so only once if the report comes again.
     if errors.is_empty() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::invalid_all(errors)) }
 }

@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const REQUESTS: &str = "http_requests_total";
 const DURATION: &str = "http_request_duration_seconds";
 const IN_FLIGHT: &str = "http_requests_in_flight";
+const FUNNEL: &str = "holdfast_funnel_steps_total";
 const PRODUCTS: &str = "holdfast_products";
 const OVERSOLD: &str = "holdfast_products_oversold";
 const UNITS: &str = "holdfast_stock_units";
@@ -49,6 +50,7 @@ pub fn describe() {
     describe_counter!(REQUESTS, "Requests, by route template, method and class of status.");
     describe_histogram!(DURATION, "From a request to its answer's head, by route and method.");
     describe_gauge!(IN_FLIGHT, "Requests that are not answered yet.");
+    describe_counter!(FUNNEL, "Steps that shoppers took towards a paid order, each once.");
     describe_gauge!(PRODUCTS, "Products, by how many of their units can be had.");
     describe_gauge!(OVERSOLD, "Products of which more is held and sold than there is.");
     describe_gauge!(UNITS, "Units of all products, by what they are.");
@@ -155,6 +157,13 @@ fn show_pool(app: &App) {
     gauge!(CONNECTIONS, "pool" => "api", "state" => "idle").set(idle);
     gauge!(CONNECTIONS, "pool" => "api", "state" => "used").set(pool.size().saturating_sub(idle));
     gauge!(CONNECTIONS_MAX, "pool" => "api").set(pool.options().get_max_connections());
+}
+
+/// Counts what browsers have reported for the first time.
+pub fn count_reported(kinds: Vec<String>) {
+    for kind in kinds {
+        counter!(FUNNEL, "step" => kind).increment(1);
+    }
 }
 
 /// A request that is not answered yet. Dropped when it is, or when its client is gone.

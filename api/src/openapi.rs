@@ -186,6 +186,20 @@ fn an_example_of_a_problem_has_the_words_of_its_page() {
 }
 
 #[test]
+fn a_problem_is_described_in_the_words_of_its_page() {
+    for document in documents() {
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            let Some(slug) = schema["allOf"][1]["properties"]["type"]["const"].as_str() else {
+                continue;
+            };
+            let kind = kind(slug.strip_prefix("/problems/").unwrap());
+            let words = format!("{}. {}", kind.title(), kind.help());
+            assert_eq!(schema["description"], words, "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_documents_have_the_version_of_the_code() {
     for document in documents() {
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
